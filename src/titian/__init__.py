@@ -1,0 +1,1 @@
+"""Titian: a bridge between agencies for exchanging intelligence under agreements, with proof."""
