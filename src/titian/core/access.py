@@ -1,0 +1,88 @@
+"""Who asks: a key, its role, and what that lets its holder do with a collection."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from titian.core.collection import Collection
+
+PREFIX: Final = "titian"
+"""Every key starts so: secret scanners can find a leaked one."""
+
+
+class Role(Enum):
+    """What a key is for. Each can do what the one before it can."""
+
+    READER = "reader"
+    WRITER = "writer"
+    ADMIN = "admin"
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as the node keeps it: ``digest`` is SHA-256 of the whole key, which is never stored.
+
+    A key has 160 random bits, so a fast digest is enough: there is nothing to guess slowly.
+    """
+
+    id: str
+    name: str
+    digest: bytes
+    role: Role
+    collection: int | None = None
+    created: int
+    revoked: int | None = None
+
+    def sees(self, collection: Collection) -> bool:
+        """Whether the holder may know that this collection exists."""
+        return self.collection is None or self.collection == collection.num
+
+    def reads(self, collection: Collection) -> bool:
+        """``can_read`` of TAXII 2.1 section 5.2.1."""
+        return self.sees(collection) and collection.readable
+
+    def writes(self, collection: Collection) -> bool:
+        """``can_write`` of TAXII 2.1 section 5.2.1."""
+        return self.sees(collection) and collection.writable and self.role is not Role.READER
+
+
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).decode().rstrip("=").lower()
+
+
+def mint(random: Callable[[int], bytes] = os.urandom) -> tuple[str, str, bytes]:
+    """Make a key: its public id, the key itself, and the digest to keep.
+
+    >>> ident, key, digest = mint(lambda n: bytes(n))
+    >>> key
+    'titian_aaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
+    >>> ident == key.split("_")[1] and matches(key, digest)
+    True
+    """
+    ident = _base32(random(5))
+    key = f"{PREFIX}_{ident}_{_base32(random(20))}"
+    return ident, key, hashlib.sha256(key.encode()).digest()
+
+
+def key_id(key: str) -> str | None:
+    """Return the public id inside a presented key, or ``None`` when it has not the form of one.
+
+    >>> key_id("titian_abcd2345_" + "a" * 32), key_id("guest"), key_id("titian__")
+    ('abcd2345', None, None)
+    """
+    parts = key.split("_")
+    if len(parts) != 3 or parts[0] != PREFIX or len(parts[1]) != 8 or len(parts[2]) != 32:
+        return None
+    return parts[1] if key.isascii() else None
+
+
+def matches(key: str, digest: bytes) -> bool:
+    """Whether a presented key has this digest, in constant time."""
+    return hmac.compare_digest(hashlib.sha256(key.encode()).digest(), digest)

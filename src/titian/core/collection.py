@@ -1,0 +1,120 @@
+"""A TAXII collection as values: what it is, what goes into it, what is asked of it, what comes out.
+
+A collection is an append-only log. Its cursor is ``date_added``: microseconds since the Unix epoch,
+assigned by the node, strictly increasing inside one collection in the order of commits.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+STIX_MEDIA_TYPE: Final = "application/stix+json;version=2.1"
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True):
+    """A TAXII collection (TAXII 2.1 section 5.2.1).
+
+    ``num`` is the node's own short number, never shown; ``generation`` changes with every change of what the
+    collection holds; ``readable`` and ``writable`` bound what any partner may do with it.
+    """
+
+    num: int
+    id: str
+    name: str
+    alias: str | None = None
+    description: str | None = None
+    readable: bool = True
+    writable: bool = True
+    created: int
+    generation: int = 0
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """One valid object on its way in: its key, and its bytes as they were received.
+
+    ``version`` is ``modified`` (else ``created``) in microseconds, or ``None`` for an object without versions.
+    """
+
+    id: str
+    type: str
+    version: int | None
+    raw: bytes
+
+
+class Outcome(Enum):
+    """What became of one incoming object."""
+
+    ADDED = "added"
+    KNOWN = "known"
+    CONFLICT = "conflict"
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What became of one incoming object, with the version the node gives it (microseconds)."""
+
+    id: str
+    version: int
+    outcome: Outcome
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """Which versions of each object are asked for (TAXII 2.1 section 3.4.1, ``match[version]``)."""
+
+    last: bool = True
+    first: bool = False
+    all: bool = False
+    exact: frozenset[int] = frozenset()
+
+
+LAST: Final = Versions()
+ALL: Final = Versions(last=False, all=True)
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader asks of a collection: every condition holds, each set is a choice; ``None`` is no condition.
+
+    ``after`` is the cursor: only entries with a later ``date_added`` (microseconds).
+    """
+
+    after: int = 0
+    limit: int = 1000
+    ids: frozenset[str] | None = None
+    types: frozenset[str] | None = None
+    versions: Versions = LAST
+    spec_versions: frozenset[str] | None = None
+
+    def of_all_versions(self) -> Selection:
+        """The same selection over every version."""
+        return msgspec.structs.replace(self, versions=ALL)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of objects: ``joined`` holds them separated by commas, byte for byte as they were received.
+
+    ``first`` and ``last`` are the ``date_added`` of its ends, 0 when it is empty; ``more`` says that the
+    collection holds further objects of the same selection.
+    """
+
+    joined: list[bytes]
+    count: int
+    first: int
+    last: int
+    more: bool
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a manifest says of one entry (TAXII 2.1 section 5.3.1), in microseconds."""
+
+    id: str
+    added: int
+    version: int
+
+
+class Records(msgspec.Struct, frozen=True):
+    """One page of records."""
+
+    records: list[Record]
+    more: bool

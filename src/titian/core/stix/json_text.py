@@ -1,0 +1,180 @@
+"""JSON read with distrust: repeated keys, depth, size, and whether two texts say the same (RFC 8259, RFC 7493)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from titian.core.errors import InvalidTimestamp
+from titian.core.stix.rules import step
+from titian.core.stix.timestamp import Timestamp
+
+LARGEST_OBJECT = 8 * 1024 * 1024
+"""Bytes. RFC 8259 section 9 lets a reader set such a bound."""
+DEEPEST = 64
+"""Containers inside containers (RFC 8259 section 9)."""
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_compact = msgspec.json.format
+
+
+def decode(raw: bytes) -> Any:
+    """The value that ``raw`` spells. Raises `ValueError` or `RecursionError`."""
+    return _decode(raw)
+
+
+def is_flat(value: Any) -> bool:
+    """Whether a list or object holds no other."""
+    for item in value.values() if type(value) is dict else value:
+        kind = type(item)
+        if kind is list or kind is dict:
+            return False
+    return True
+
+
+def too_deep(value: Any) -> str | None:
+    """The path of a container that nests too deeply, or None. ``value`` itself is inside one object."""
+    waiting: list[tuple[Any, int, str]] = [(value, 2, "")]
+    while waiting:
+        container, depth, path = waiting.pop()
+        if depth > DEEPEST:
+            return path
+        for name, item in _items(container):
+            if isinstance(item, (dict, list)):
+                waiting.append((item, depth + 1, path + step(name)))
+    return None
+
+
+def _items(container: Any) -> Iterator[tuple[Any, Any]]:
+    return iter(container.items()) if isinstance(container, dict) else iter(enumerate(container))
+
+
+def _count_keys(compact: bytes) -> int:
+    """How many keys a compact text has, if no string in it has an escaped backslash before a quote.
+
+    Each key ends in ``":``. The only other place for these two characters is inside a string, where the quote
+    is escaped.
+    """
+    return compact.count(b'":') - compact.count(b'\\":')
+
+
+def has_unique_keys(raw: bytes, value: Any) -> bool:
+    """Whether no object in ``raw`` repeats a key; ``value`` is what it decodes to.
+
+    Decoding drops repeated keys. So the text has none exactly when it has as many keys as the value written
+    out again, and there are cheap ways to see that before the sure one. Raises `OverflowError` for an integer
+    beyond 64 bits.
+    """
+    written = _encode(value)
+    if written == raw:
+        return True
+    compact = _compact(raw, indent=-1)
+    if written == compact:
+        return True
+    if b'\\\\"' not in compact and b'\\\\"' not in written and _count_keys(compact) == _count_keys(written):
+        return True
+    return not repeated_keys(raw)
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which keys came twice."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _build(pairs: list[tuple[str, Any]]) -> _Object:
+    built = _Object(pairs)
+    if len(built) != len(pairs):
+        seen: set[str] = set()
+        built.repeated = tuple({key: None for key, _ in pairs if key in seen or seen.add(key)})  # type: ignore[func-returns-value]
+    return built
+
+
+_read_pairs = json.JSONDecoder(object_pairs_hook=_build).decode
+
+
+def repeated_keys(raw: bytes) -> list[str]:
+    """The paths of all keys that an object of ``raw`` has twice. ``raw`` must decode and not be too deep."""
+    found: list[str] = []
+    waiting: list[tuple[Any, str]] = [(_read_pairs(raw.decode()), "")]
+    while waiting:
+        container, path = waiting.pop()
+        if isinstance(container, _Object):
+            found += [path + step(key) for key in container.repeated]
+        for name, item in _items(container):
+            if isinstance(item, (dict, list)):
+                waiting.append((item, path + step(name)))
+    return found
+
+
+def oversized_integers(value: Any) -> list[str]:
+    """The paths of integers beyond 64 bits."""
+    found: list[str] = []
+    waiting: list[tuple[Any, str]] = [(value, "")]
+    while waiting:
+        container, path = waiting.pop()
+        for name, item in _items(container):
+            if isinstance(item, (dict, list)):
+                waiting.append((item, path + step(name)))
+            elif isinstance(item, int) and not -(2**63) <= item < 2**64:
+                found.append(path + step(name))
+    return found
+
+
+def same_content(a: bytes, b: bytes) -> bool:
+    """Whether two JSON texts say the same, however they spell it.
+
+    Whitespace, order of keys, escapes, the spelling of numbers and of one instant as a timestamp do not count;
+    ``true`` and ``1`` differ. A text that cannot be read, or repeats a key, is the same only as itself.
+
+    >>> same_content(b'{"a":1,"b":"2020-01-01T00:00:00Z"}', b'{"b":"2020-01-01T00:00:00.000Z", "a":1.0}')
+    True
+    """
+    a, b = bytes(a), bytes(b)
+    if a == b:
+        return True
+    try:
+        left, right = _decode(a), _decode(b)
+        if too_deep(left) is not None or too_deep(right) is not None:
+            return False
+        return _equal(left, right) and not repeated_keys(a) and not repeated_keys(b)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _equal(left: Any, right: Any) -> bool:
+    waiting = [(left, right)]
+    while waiting:
+        one, other = waiting.pop()
+        if isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return False
+            waiting += [(item, other[key]) for key, item in one.items()]
+        elif isinstance(one, list) and isinstance(other, list):
+            if len(one) != len(other):
+                return False
+            waiting += zip(one, other, strict=True)
+        elif not _equal_scalars(one, other):
+            return False
+    return True
+
+
+def _equal_scalars(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or _same_instant(one, other)
+    return bool(one == other)
+
+
+def _same_instant(one: str, other: str) -> bool:
+    if not (one.endswith("Z") and other.endswith("Z")):
+        return False
+    try:
+        return Timestamp.parse(one) == Timestamp.parse(other)
+    except InvalidTimestamp:
+        return False

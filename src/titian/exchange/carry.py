@@ -1,0 +1,3 @@
+"""placeholder"""
+class Carry:
+    def __init__(self, *a: object) -> None: ...

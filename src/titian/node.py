@@ -1,0 +1,98 @@
+"""The node: the one place that picks backends, binds policy and hands out views and services.
+
+``Node`` is a small frozen object whose attributes are the rooms' services. It has no verbs of its own, so it
+cannot grow into the object that knows everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from titian.core.errors import NotFound
+from titian.exchange.carry import Carry
+from titian.exchange.hold import Hold
+from titian.exchange.receive import Receive
+from titian.settings import FILE, Settings, read_settings
+from titian.store.admin import Collections, Keys
+from titian.store.committer import Committer
+from titian.store.health import Health
+from titian.store.intake import StoreIntake
+from titian.store.registry import NodeRecord
+from titian.store.shelf import StoreCursors, StoreShelf
+from titian.store.store import Store, now_micros
+from titian.store.view import Partners
+
+DATABASE: Final = "titian.db"
+
+
+class Node(msgspec.Struct, frozen=True):
+    """An opened node. Close it, or use it in a ``with`` block."""
+
+    home: Path
+    settings: Settings
+    record: NodeRecord
+    collections: Collections
+    keys: Keys
+    exchange: Carry
+    health: Health
+    partners: Partners
+    receive: Receive
+    intake: StoreIntake
+    committer: Committer
+    store: Store
+
+    def close(self) -> None:
+        """Finish what is being written, and close the database."""
+        self.committer.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def database_address(home: Path, settings: Settings) -> str:
+    """Where the database of a node is: what its settings say, else an SQLite file in its home."""
+    return settings.database or f"sqlite:///{home.absolute() / DATABASE}"
+
+
+def require_home(home: Path) -> Settings:
+    """Read the settings of the node in ``home``. Raises :class:`NotFound` when there is none."""
+    if not (home / FILE).exists():
+        raise NotFound(
+            f"There is no node in {home}.", advice="Run `titian init` first, or name another --home."
+        )
+    return read_settings(home)
+
+
+def open_node(home: Path | str, *, clock: Callable[[], int] = now_micros) -> Node:
+    """Open the node in ``home``. Raises :class:`NotFound` when there is none."""
+    home = Path(home)
+    settings = require_home(home)
+    store = Store(database_address(home, settings), clock=clock)
+    committer = Committer(store.database)
+    intake = StoreIntake(store, committer)
+    shelf = StoreShelf(store)
+    return Node(
+        home=home,
+        settings=settings,
+        record=store.node,
+        collections=Collections(store),
+        keys=Keys(store),
+        exchange=Carry(shelf, StoreCursors(store), Hold(shelf), clock),
+        health=Health(store, home),
+        partners=Partners(store, committer),
+        receive=Receive(intake, clock),
+        intake=intake,
+        committer=committer,
+        store=store,
+    )

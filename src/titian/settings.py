@@ -1,0 +1,143 @@
+"""Everything about a node that an administrator can set: one frozen object, each field a row with its help.
+
+Read once at the face from ``titian.toml`` in the node's home and from the environment, then passed down.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from titian.core.errors import InvalidInput
+
+FILE: Final = "titian.toml"
+ENVIRONMENT: Final = "TITIAN_"
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a node. ``TITIAN_<NAME>`` in the environment wins over ``titian.toml``."""
+
+    database: Annotated[
+        str, Meta(description="Address of the database; empty for the SQLite file `titian.db` in the home.")
+    ] = ""
+    contact: Annotated[str, Meta(description="Whom a partner can ask; shown in the TAXII discovery.")] = ""
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Host names this node answers to, besides localhost and numeric addresses."),
+    ] = ()
+    max_content_length: Annotated[
+        int, Meta(ge=1024, description="Largest request body in bytes; a larger one gets 413.")
+    ] = 64 << 20
+    pending_from: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Bodies from this many bytes on are answered `pending` and worked on afterwards.",
+        ),
+    ] = 8 << 20
+    page_limit: Annotated[
+        int, Meta(ge=1, le=10_000, description="Objects on a page when the reader names no limit.")
+    ] = 1000
+    page_limit_max: Annotated[
+        int, Meta(ge=1, le=10_000, description="Objects on a page at most, whatever is asked for.")
+    ] = 5000
+    page_cache_bytes: Annotated[
+        int, Meta(ge=0, description="Memory of one worker for pages it has just sent.")
+    ] = 32 << 20
+    requests_per_second: Annotated[
+        int, Meta(ge=0, description="Sustained requests a second of one key in one worker; 0 for no limit.")
+    ] = 1000
+    requests_burst: Annotated[
+        int, Meta(ge=1, description="Requests a key may make at once before the sustained limit holds.")
+    ] = 30_000
+    failed_logins_per_minute: Annotated[
+        int, Meta(ge=1, description="Wrong keys from one address in a minute before it has to wait.")
+    ] = 60
+    log_level: Annotated[
+        str,
+        Meta(
+            pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."
+        ),
+    ] = "info"
+    log_format: Annotated[
+        str, Meta(pattern="^(json|console)$", description="json, or console for a person's eyes.")
+    ] = "json"
+    pull_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Hosts in private networks, or on this machine, that `pull` and `push` may connect to."
+        ),
+    ] = ("localhost", "127.0.0.1", "::1")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One setting as documentation shows it."""
+
+    name: str
+    default: str
+    help: str
+
+
+def rows() -> list[Row]:
+    """Every setting with its default and help, for the documentation and ``titian check``."""
+    hints = get_type_hints(Settings, include_extras=True)
+    table = []
+    for field in msgspec.structs.fields(Settings):
+        help_text = next(
+            (
+                meta.description
+                for meta in get_args(hints[field.name])
+                if isinstance(meta, Meta) and meta.description
+            ),
+            "",
+        )
+        table.append(Row(field.name, msgspec.json.encode(field.default).decode(), help_text))
+    return table
+
+
+def read_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of the node in ``home``. Raises :class:`InvalidInput` naming what is wrong."""
+    path = home / FILE
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{path} is not valid TOML: {error}.") from error
+    hints = get_type_hints(Settings, include_extras=True)
+    for name, hint in hints.items():
+        text = environment.get(ENVIRONMENT + name.upper())
+        if text is not None:
+            kind = get_args(hint)[0]
+            values[name] = (
+                text.split(",")
+                if get_origin(kind) is tuple
+                else int(text)
+                if kind is int and text.isdigit()
+                else text
+            )
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(
+            f"A setting in {path} or the environment cannot be used: {error}.",
+            advice="`titian check` and the reference list the settings.",
+        ) from error
+
+
+def write_settings(home: Path, values: Mapping[str, str]) -> None:
+    """Write ``titian.toml`` for a new node, readable by its owner only: a database address can hold a password."""
+    lines = ["# The settings of this node; the reference lists them all.\n"]
+    lines += [f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values.items() if value]
+    path = home / FILE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.writelines(lines)

@@ -1,0 +1,70 @@
+"""Set a node up, and bring it to a newer schema. Apart from :mod:`titian.node`: only this needs Alembic."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from titian.core.errors import AlreadyExists, InvalidInput
+from titian.node import DATABASE, database_address, require_home
+from titian.settings import FILE, write_settings
+from titian.store.admin import plain
+from titian.store.database import open_database
+from titian.store.migrate import migrate
+from titian.store.registry import NodeRecord, write_node
+from titian.store.store import now_micros
+
+_COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
+
+
+def init_node(
+    home: Path,
+    *,
+    name: str,
+    country: str,
+    database: str = "",
+    clock: Callable[[], int] = now_micros,
+    random: Callable[[int], bytes] = os.urandom,
+) -> NodeRecord:
+    """Set up a node in ``home``: its settings, its database, its identity.
+
+    ``country`` is ISO 3166-1 alpha-2. Raises :class:`AlreadyExists` when there is one, :class:`InvalidInput` for
+    what cannot be used; then nothing is left behind.
+    """
+    country = country.upper()
+    if not _COUNTRY.match(country):
+        raise InvalidInput(
+            f"The country {country!r} is not two letters.", advice="Give ISO 3166-1 alpha-2, as ID or JP."
+        )
+    record = NodeRecord(
+        identity=f"identity--{uuid.uuid4()}",
+        name=plain("name", name),
+        country=country,
+        secret=random(32),
+        created=clock(),
+    )
+    if (home / FILE).exists() or (home / DATABASE).exists():
+        raise AlreadyExists(f"There is a node in {home} already.", advice="Choose another --home.")
+    opened = open_database(database or f"sqlite:///{home.absolute() / DATABASE}")
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        migrate(opened)
+        with opened.writing() as tx:
+            write_node(tx, record)
+    finally:
+        opened.close()
+    write_settings(home, {"database": database})
+    return record
+
+
+def upgrade_node(home: Path) -> None:
+    """Bring the database of a node to this version's schema."""
+    database = open_database(database_address(home, require_home(home)))
+    try:
+        migrate(database)
+    finally:
+        database.close()

@@ -1,0 +1,126 @@
+"""What the administrator of a node does: collections and keys, each call one transaction."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from titian.core.access import Key, Role, mint
+from titian.core.collection import Collection
+from titian.core.errors import InvalidInput
+from titian.store.registry import (
+    add_collection,
+    add_key,
+    count_entries,
+    list_collections,
+    list_keys,
+    named_collection,
+    revoke_key,
+)
+from titian.store.store import Store
+
+_ALIAS: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+_LONGEST_NAME: Final = 200
+
+
+def plain(what: str, text: str) -> str:
+    """Return a name that a person gave. Raises :class:`InvalidInput` for an empty, long or unprintable one."""
+    text = text.strip()
+    if not text or len(text) > _LONGEST_NAME or not text.isprintable():
+        raise InvalidInput(f"The {what} {text[:40]!r} cannot be used.",
+                           advice=f"Give 1 to {_LONGEST_NAME} printable characters.")  # fmt: skip
+    return text
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A collection and how many object versions it holds."""
+
+    collection: Collection
+    count: int
+
+
+class Collections:
+    """The collections of a node."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        alias: str | None = None,
+        readable: bool = True,
+        writable: bool = True,
+    ) -> Collection:
+        """Add a collection; its id is a new UUIDv4. ``alias`` may stand in URLs in place of the id.
+
+        ``readable`` and ``writable`` bound what any partner may do with it, whatever their key.
+        """
+        if alias is not None and (not _ALIAS.match(alias) or _is_uuid(alias)):
+            raise InvalidInput(f"The alias {alias!r} cannot stand in a URL.",
+                               advice="Use lower-case letters, digits, - and _.")  # fmt: skip
+        collection = Collection(
+            num=0, id=str(uuid.uuid4()), name=plain("name", name), alias=alias, description=description,
+            readable=readable, writable=writable, created=self._store.clock(),
+        )  # fmt: skip
+        with self._store.writing() as tx:
+            return add_collection(tx, collection)
+
+    def list(self) -> list[Listed]:
+        """Every collection with its count."""
+        with self._store.reading() as tx:
+            return [
+                Listed(collection, count_entries(tx, collection.num)) for collection in list_collections(tx)
+            ]
+
+    def find(self, reference: str) -> Collection:
+        """Find a collection by name, id or alias. Raises :class:`NotFound`."""
+        with self._store.reading() as tx:
+            return named_collection(tx, reference)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Keys:
+    """The keys that partners and tools use. A key is shown once, when it is made."""
+
+    def __init__(self, store: Store, random: Callable[[int], bytes] = os.urandom) -> None:
+        self._store = store
+        self._random = random
+
+    def add(self, name: str, role: Role, *, collection: Collection | None = None) -> tuple[Key, str]:
+        """Make a key; returns what the node keeps, and the key itself, which it does not keep."""
+        name = plain("name", name)
+        if ":" in name:
+            raise InvalidInput(
+                "A key's name cannot hold a colon.", advice="HTTP Basic ends the name there (RFC 7617)."
+            )
+        ident, secret, digest = mint(self._random)
+        key = Key(id=ident, name=name, digest=digest, role=role, created=self._store.clock(),
+                  collection=None if collection is None else collection.num)  # fmt: skip
+        with self._store.writing() as tx:
+            add_key(tx, key)
+        return key, secret
+
+    def list(self) -> list[Key]:
+        """Every key, revoked ones too."""
+        with self._store.reading() as tx:
+            return list_keys(tx)
+
+    def revoke(self, name: str) -> Key:
+        """Revoke a key: it is refused from the next request on."""
+        with self._store.writing() as tx:
+            return revoke_key(tx, name, self._store.clock())

@@ -1,0 +1,108 @@
+"""Is this node healthy? Each check says what it looked at, in a sentence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from titian.store.database import Database
+from titian.store.registry import list_collections, list_keys
+from titian.store.store import REVISION, Store, schema_revision
+
+DISK_FREE: Final = 1 << 30
+"""Bytes that should be free for a node to work on."""
+_YEAR_2020: Final = 1_577_836_800_000_000
+_DAY: Final = 86_400_000_000
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check: what, whether it holds, and what was seen."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+class Health:
+    """The checks of one node."""
+
+    def __init__(self, store: Store, home: Path) -> None:
+        self._store = store
+        self._home = home
+
+    def check(self) -> list[Finding]:
+        """Run every check; one that fails does not stop the others."""
+        checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+            self._database, self._migrations, self._disk, self._clock, self._keys, self._logs,
+        )  # fmt: skip
+        return [finding for check in checks for finding in check()]
+
+    def _database(self) -> Iterator[Finding]:
+        database: Database = self._store.database
+        with self._store.reading() as tx:
+            if database.kind == "sqlite":
+                row = tx.one("PRAGMA quick_check(1)")
+                mode = tx.one("PRAGMA journal_mode")
+                ok = row == ("ok",)
+                yield Finding(
+                    "database",
+                    ok,
+                    f"SQLite, journal {mode[0] if mode else '?'}, quick check: {row[0] if row else '?'}",
+                )
+            else:
+                row = tx.one("SELECT version()")
+                yield Finding("database", row is not None, str(row[0])[:80] if row else "no answer")
+
+    def _migrations(self) -> Iterator[Finding]:
+        with self._store.reading() as tx:
+            held = schema_revision(self._store.database, tx)
+        yield Finding("migrations", held == REVISION, f"schema {held}, this version needs {REVISION}")
+
+    def _disk(self) -> Iterator[Finding]:
+        usage = shutil.disk_usage(self._home)
+        yield Finding(
+            "disk",
+            usage.free > DISK_FREE,
+            f"{usage.free / 2**30:.1f} GB free of {usage.total / 2**30:.0f} GB",
+        )
+
+    def _clock(self) -> Iterator[Finding]:
+        """A clock behind what was already written would make ``date_added`` run ahead of the time of day."""
+        now = self._store.clock()
+        with self._store.reading() as tx:
+            row = tx.one("SELECT coalesce(max(last_added), 0) FROM collections")
+        ahead = (row[0] if row else 0) - now
+        ok = now > _YEAR_2020 and ahead < 60_000_000
+        yield Finding(
+            "clock",
+            ok,
+            "agrees with what was written" if ok else f"{ahead / 1e6:.0f} s behind what was written last",
+        )
+
+    def _keys(self) -> Iterator[Finding]:
+        with self._store.reading() as tx:
+            keys = list_keys(tx)
+        live = [key for key in keys if key.revoked is None]
+        old = [key.name for key in live if self._store.clock() - key.created > 365 * _DAY]
+        advice = f"; over a year old: {', '.join(old)}" if old else ""
+        yield Finding("keys", True, f"{len(live)} in use, {len(keys) - len(live)} revoked{advice}")
+
+    def _logs(self) -> Iterator[Finding]:
+        """Every collection's segments and entries must tell the same count."""
+        with self._store.reading() as tx:
+            for collection in list_collections(tx):
+                segments = tx.one(
+                    "SELECT coalesce(sum(count), 0) FROM segments WHERE collection = ?", collection.num
+                )
+                entries = tx.one("SELECT count(*) FROM entries WHERE collection = ?", collection.num)
+                ok = segments == entries
+                detail = f"{entries[0] if entries else 0} object versions"
+                yield Finding(
+                    f"collection {collection.name}",
+                    ok,
+                    detail if ok else f"{detail}, but segments hold {segments}",
+                )

@@ -1,0 +1,121 @@
+"""PostgreSQL, through psycopg: the backend of a node that one file no longer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Final
+
+import psycopg
+
+from titian.core.errors import Unavailable
+from titian.store.database import PerThread, Row, Transaction, insertion, without_password
+
+
+@lru_cache(maxsize=512)
+def _postgres(sql: str) -> Any:
+    return sql.replace("?", "%s")
+
+
+class _PostgresTransaction:
+    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+        self.connection = connection
+
+    def all(self, sql: str, *parameters: object) -> list[Row]:
+        return self.connection.execute(_postgres(sql), parameters, binary=True).fetchall()
+
+    def one(self, sql: str, *parameters: object) -> Row | None:
+        return self.connection.execute(_postgres(sql), parameters, binary=True).fetchone()
+
+    def run(self, sql: str, *parameters: object) -> int:
+        return self.connection.execute(_postgres(sql), parameters).rowcount
+
+    def many(self, sql: str, rows: Iterable[Row]) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.executemany(_postgres(sql), rows)
+
+    def among(self, column: str) -> str:
+        return f"{column} = ANY(?::bigint[])"
+
+    def array(self, values: Sequence[int]) -> object:
+        return list(values)
+
+    def using(self, index: str) -> str:
+        return ""
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        if len(rows) < COPY_FROM:
+            self.many(insertion(table, tuple(columns)), rows)
+            return
+        statement: Any = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+COPY_FROM: Final = 8
+"""Rows from which COPY beats separate inserts."""
+
+_ONE_WRITER: Final = 0x7469_7469_616E
+"""The advisory lock that serialises writers, so that ``date_added`` follows the order of commits (law 7)."""
+
+
+class PostgresDatabase:
+    """PostgreSQL through psycopg. Readers see one snapshot; writers take turns, as in SQLite."""
+
+    kind = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connections = PerThread()
+
+    def _connect(self, *, read_only: bool) -> psycopg.Connection[Row]:
+        try:
+            connection = psycopg.connect(
+                self.url, autocommit=True, connect_timeout=10, client_encoding="UTF8"
+            )
+        except psycopg.OperationalError as error:
+            raise Unavailable(
+                f"PostgreSQL at {without_password(self.url)} does not answer: {error}".rstrip()
+            ) from error
+        if not read_only:
+            connection.execute("SET synchronous_commit = on")
+        return connection
+
+    @contextmanager
+    def _transaction(self, purpose: str, begin: Any, *, read_only: bool) -> Iterator[Transaction]:
+        connection = self._connections.get(purpose, lambda: self._connect(read_only=read_only))
+        if connection.closed or connection.broken:
+            self._connections.drop(purpose)
+            connection = self._connections.get(purpose, lambda: self._connect(read_only=read_only))
+        try:
+            connection.execute(begin)
+        except psycopg.OperationalError:
+            # The server went away while we were idle: one fresh connection, then the error is real.
+            self._connections.drop(purpose)
+            connection = self._connections.get(purpose, lambda: self._connect(read_only=read_only))
+            connection.execute(begin)
+        try:
+            yield _PostgresTransaction(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if not connection.closed:
+                connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self._transaction(
+            "reader", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", read_only=True
+        ) as tx:
+            yield tx
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with self._transaction("writer", "BEGIN", read_only=False) as tx:
+            tx.one("SELECT pg_advisory_xact_lock(?)", _ONE_WRITER)
+            yield tx
+
+    def close(self) -> None:
+        self._connections.close()

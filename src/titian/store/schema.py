@@ -1,0 +1,169 @@
+"""The one schema, for SQLite and PostgreSQL alike. Instants are microseconds since the Unix epoch.
+
+The bytes of a collection lie in *segments*: runs of up to 64 kB of its objects in the order of ``date_added``,
+joined by commas, so that a page of a thousand objects is read in about twenty rows instead of a thousand and
+goes out without being parsed. ``entries`` says where each object lies in its segment.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite makes only INTEGER PRIMARY KEY an alias of the row's own number."""
+
+node = Table(
+    "node",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("identity", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+"""One row: who this node is, and the secret that signs page tokens and keys the index of identifiers."""
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("num", _Id, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("alias", Text, unique=True),
+    Column("description", Text),
+    Column("readable", Boolean, nullable=False),
+    Column("writable", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("last_added", BigInteger, nullable=False),
+)
+"""``last_added`` only grows, also when entries are deleted: the next ``date_added`` is later than it."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("collection", ForeignKey("collections.num")),
+    Column("created", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+)
+
+types = Table(
+    "types",
+    metadata,
+    Column("num", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False, unique=True),
+)
+"""The STIX object types that were ever held, numbered: entries carry the number."""
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("num", _Id, primary_key=True, autoincrement=False),
+    Column("id_hash", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("versioned", Boolean, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Index("ix_objects_id_hash", "id_hash"),
+)
+"""One row for each version of each object. ``id_hash`` is a keyed 64-bit hash of ``id``: an index of a third of
+the size of one over the text, which is what an insert at a million objects pays for."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("collection", Integer, primary_key=True, autoincrement=False),
+    Column("added", BigInteger, primary_key=True, autoincrement=False),
+    Column("object", BigInteger, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("segment", BigInteger, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("length", Integer, nullable=False),
+    Index("ix_entries_object", "object", "collection"),
+    Index("ix_entries_type", "collection", "type", "added"),
+    sqlite_with_rowid=False,
+)
+"""A collection's log. ``rank``: 1 = latest version here, 2 = first version here, 3 = both, 0 = neither."""
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("num", _Id, primary_key=True, autoincrement=False),
+    Column("collection", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("latest", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("ix_segments_collection", "collection", "last"),
+)
+"""``latest`` counts the entries that are the latest version: equal to ``count``, the segment goes out whole."""
+
+statuses = Table(
+    "statuses",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("collection", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("finished", BigInteger),
+    Column("resource", LargeBinary, nullable=False),
+    Column("body", LargeBinary),
+    Column("lease", BigInteger, nullable=False),
+    Index("ix_statuses_finished", "finished"),
+)
+"""TAXII status resources; ``body`` holds the request of one that is still pending, ``lease`` until when a
+worker has it in hand."""
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("num", _Id, primary_key=True),
+    Column("collection", Integer, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Index("ix_quarantine_id", "id"),
+)
+"""What arrived and was not accepted, with its bytes: nothing is overwritten and nothing is lost."""
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+    Column("written", BigInteger, nullable=False),
+)
+"""Where each pull from a partner goes on."""

@@ -1,0 +1,77 @@
+"""A node's store: the database, the log, and what is told before either can be used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from titian.core.errors import NotFound, Refused
+from titian.store.database import Database, Transaction, open_database
+from titian.store.log import Log
+from titian.store.registry import NodeRecord, read_node
+
+REVISION: Final = "0001"
+"""The newest migration: what ``alembic_version`` must hold. A test compares it with the scripts."""
+
+
+def now_micros() -> int:
+    """The clock of a real node: microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+class Store:
+    """An opened database of this version's schema, with the node that lives in it.
+
+    Raises :class:`NotFound` when no node was set up there, :class:`Refused` when its schema is another version's.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], int] = now_micros) -> None:
+        self.database: Database = open_database(url)
+        self.clock = clock
+        with self.reading() as tx:
+            require_revision(self.database, tx)
+            self.node: NodeRecord = read_node(tx)
+        self.log = Log(self.node.secret, clock)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A read-only snapshot."""
+        with self.database.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A write transaction, durable when the block ends."""
+        with self.database.writing() as tx:
+            yield tx
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+
+def schema_revision(database: Database, tx: Transaction) -> str | None:
+    """The number of the schema a database holds, ``None`` when it holds none."""
+    catalogue = (
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+        if database.kind == "sqlite"
+        else "SELECT 1 FROM pg_tables WHERE tablename = 'alembic_version' AND schemaname = current_schema()"
+    )
+    if tx.one(catalogue) is None:
+        return None
+    row = tx.one("SELECT version_num FROM alembic_version")
+    return None if row is None else str(row[0])
+
+
+def require_revision(database: Database, tx: Transaction) -> None:
+    """Refuse a database whose schema this version does not know."""
+    held = schema_revision(database, tx)
+    if held is None:
+        raise NotFound("This database holds no node yet.", advice="Run `titian init` first.")
+    if held != REVISION:
+        raise Refused(
+            f"The database has schema {held}, this version of Titian needs {REVISION}.",
+            advice="Make a backup, then run `titian init --upgrade`; a newer schema needs a newer Titian.",
+        )

@@ -1,0 +1,116 @@
+"""The application of one worker: routes, error handlers, and what lives as long as it does."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ASGIApp
+
+from titian.node import Node, open_node
+from titian.settings import Settings
+from titian.store.view import PartnerView
+from titian.web.access import Door
+from titian.web.errors import handle_error
+from titian.web.front import Front
+from titian.web.operation import health, metrics
+from titian.web.taxii import TaxiiState, taxii_router
+
+_PENDING_EVERY: Final = 0.5
+"""Seconds between looks for requests that wait to be worked on."""
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Log to standard error, one line for each event."""
+    level = getattr(logging, settings.log_level.upper())
+    last: Any = (
+        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class PendingWorker:
+    """A thread that works on deferred requests, one batch after the other."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="titian-pending", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand; what is left goes on after the next start."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _work(self) -> None:
+        log = structlog.get_logger("titian.pending")
+        while not self._stop.wait(_PENDING_EVERY):
+            try:
+                while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
+                    pass
+            except Exception as error:
+                log.error("deferred request failed", exc_info=error)
+                self._stop.wait(5)
+
+
+def create_app(home: Path) -> ASGIApp:
+    """Make the application of the node in ``home``."""
+    node = open_node(home)
+    set_up_logs(node.settings)
+    door = Door(node)
+    state = TaxiiState(node)
+
+    def provide_view(request: Any) -> PartnerView:
+        return door.admit(request)
+
+    @asynccontextmanager
+    async def living(_: Litestar) -> AsyncIterator[None]:
+        pending = PendingWorker(node)
+        pending.start()
+        # What exists now lives as long as the process: the collector need not walk it again (p99).
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        try:
+            yield
+        finally:
+            pending.stop()
+            node.close()
+
+    app = Litestar(
+        route_handlers=[taxii_router(), health, metrics],
+        dependencies={
+            "view": Provide(provide_view, sync_to_thread=False),
+            "taxii": Provide(lambda: state, sync_to_thread=False),
+            "node": Provide(lambda: node, sync_to_thread=False),
+        },
+        exception_handlers={Exception: handle_error},
+        request_max_body_size=node.settings.max_content_length,
+        lifespan=[living],
+        openapi_config=None,
+        logging_config=None,
+    )
+    return Front(app, node.settings.allowed_hosts)

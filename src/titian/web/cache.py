@@ -1,0 +1,76 @@
+"""Answers that were just sent, kept in memory to be sent again: bounded by bytes, least recently used out first."""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Final
+
+import msgspec
+import zstandard
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A body with the headers that belong to it."""
+
+    body: bytes
+    headers: Headers
+
+
+class AnswerCache:
+    """Answers by a key that names everything they depend on, the generation of the collection first of all."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max = max_bytes
+        self._held: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable) -> Answer | None:
+        """The answer under a key."""
+        answer = self._held.get(key)
+        if answer is not None:
+            self._held.move_to_end(key)
+        return answer
+
+    def put(self, key: Hashable, answer: Answer) -> None:
+        """Keep an answer, unless it alone would fill a quarter of the cache."""
+        size = len(answer.body)
+        if size * 4 > self._max or key in self._held:
+            return
+        self._held[key] = answer
+        self._bytes += size
+        while self._bytes > self._max:
+            _, oldest = self._held.popitem(last=False)
+            self._bytes -= len(oldest.body)
+
+
+COMPRESS_FROM: Final = 512
+"""Bytes from which compressing an answer is worth its header."""
+_GZIP_LEVEL: Final = 1
+_ZSTD_LEVEL: Final = 3
+
+
+def encoding_for(accept_encoding: str) -> str | None:
+    """Choose zstd or gzip when the reader asks for it, in that order (RFC 9110 section 12.5.3).
+
+    >>> encoding_for("gzip, deflate, zstd"), encoding_for("gzip;q=0"), encoding_for("")
+    ('zstd', None, None)
+    """
+    if not accept_encoding:
+        return None
+    offered = set()
+    for part in accept_encoding.lower().split(","):
+        name, _, parameters = part.partition(";")
+        if parameters.replace(" ", "").rstrip("0").rstrip(".") != "q=":
+            offered.add(name.strip())
+    return next((name for name in ("zstd", "gzip") if name in offered), None)
+
+
+def compress(body: bytes, encoding: str) -> bytes:
+    """Compress a body, quickly rather than tightly."""
+    if encoding == "zstd":
+        return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(body)
+    return gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)

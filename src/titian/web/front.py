@@ -1,0 +1,121 @@
+"""The outermost layer: which host we are, what every answer carries, what is counted and logged."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from typing import Any, Final
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
+
+from titian.web.errors import error_answer
+from titian.wire.taxii import MEDIA_TYPE
+
+_SECURITY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_TLS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
+_SLOW: Final = 1.0
+
+REQUESTS: Final = Counter("titian_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS: Final = Histogram("titian_request_seconds", "Time from request to answer.", ["route"],
+                           buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0))  # fmt: skip
+
+_log: Final = structlog.get_logger("titian.web")
+
+
+def host_name(header: str) -> str:
+    """Return the name in a ``Host`` header, without its port.
+
+    >>> host_name("Node.example:443"), host_name("[::1]:80"), host_name("10.0.0.1")
+    ('node.example', '::1', '10.0.0.1')
+    """
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    name, colon, port = header.rpartition(":")
+    return (name if colon and port.isdigit() else header).lower().rstrip(".")
+
+
+class Front:
+    """Wrap the application. ``hosts`` are the names it answers to, besides localhost and numeric addresses:
+    a foreign name that points at us is how a browser is made to talk to a node it should not reach."""
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts) | {"localhost"}
+        self._known: set[bytes] = set()
+
+    def _ours(self, headers: Any) -> bool:
+        given = [value for name, value in headers if name == b"host"]
+        if len(given) != 1:
+            return False
+        if given[0] in self._known:
+            return True
+        try:
+            name = host_name(given[0].decode("ascii"))
+            ours = name in self._hosts or bool(ipaddress.ip_address(name))
+        except ValueError:
+            return False
+        if ours and len(self._known) < 64:
+            self._known.add(given[0])
+        return ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        answered = 500
+        extra = _SECURITY if scope.get("scheme") != "https" else (*_SECURITY, _TLS_ONLY)
+
+        async def send_ours(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = message["status"]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _answer(send_ours, *refusal)
+        else:
+            await self._app(scope, receive, send_ours)
+        self._record(scope, answered, time.perf_counter() - begun)
+
+    def _refusal(self, scope: Any) -> tuple[int, str] | None:
+        if not self._ours(scope["headers"]):
+            return 421, "This node does not answer to that host name."
+        path = scope["path"]
+        if path.startswith("/taxii2") and not path.endswith("/"):
+            return 404, "TAXII paths end in a slash."
+        if "//" in path or "\x00" in path:
+            return 404, "There is nothing here."
+        return None
+
+    @staticmethod
+    def _record(scope: Any, status: int, seconds: float) -> None:
+        route, method = scope.get("path_template") or "none", scope["method"]
+        method = method if method in {"GET", "POST", "DELETE"} else "other"
+        REQUESTS.labels(method, route, status).inc()
+        SECONDS.labels(route).observe(seconds)
+        quiet = method == "GET" and status < 400 and seconds < _SLOW
+        client = scope.get("client")
+        (_log.debug if quiet else _log.info)(
+            "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1),
+            reader=scope.get("state", {}).get("reader"), client=client[0] if client else None,
+        )  # fmt: skip
+
+
+async def _answer(send: Send, status: int, description: str) -> None:
+    body, headers = error_answer(status, description)
+    headers |= {"content-type": MEDIA_TYPE, "content-length": str(len(body))}
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    start: Any = {"type": "http.response.start", "status": status, "headers": encoded}
+    end: Any = {"type": "http.response.body", "body": body, "more_body": False}
+    await send(start)
+    await send(end)

@@ -1,0 +1,43 @@
+"""For those who run the node: is it up, and what does it count."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from litestar import get
+from litestar.response.base import ASGIResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from titian.core.access import Role
+from titian.core.errors import Forbidden
+from titian.node import Node
+from titian.store.view import PartnerView
+
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@get("/health", sync_to_thread=False)
+def health(node: Node) -> ASGIResponse:
+    """Whether this worker can read its database. Open to everybody, and tells nothing else."""
+    with node.store.reading() as tx:
+        tx.one("SELECT 1 FROM node")
+    return ASGIResponse(
+        body=b'{"status":"ok"}',
+        encoded_headers=[(b"content-type", b"application/json"), (b"cache-control", b"no-store")],
+    )
+
+
+@get("/metrics", sync_to_thread=True)
+def metrics(view: PartnerView) -> ASGIResponse:
+    """Prometheus metrics of every worker, for an admin key."""
+    if view.reader.role is not Role.ADMIN:
+        raise Forbidden("The metrics are for an admin key.")
+    registry: Any = CollectorRegistry()
+    if METRICS_FOLDER in os.environ:
+        MultiProcessCollector(registry)
+    return ASGIResponse(
+        body=generate_latest(registry),
+        encoded_headers=[(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")],
+    )

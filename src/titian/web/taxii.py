@@ -1,0 +1,314 @@
+"""The TAXII 2.1 endpoints. Each handler gets its reader's view; there is no other way to the store from here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Router, delete, get, post
+from litestar.response.base import ASGIResponse
+
+from titian.core.collection import STIX_MEDIA_TYPE, Selection
+from titian.core.errors import InvalidInput, NotFound, TooLarge
+from titian.exchange.receive import split
+from titian.node import Node
+from titian.store.view import CollectionView, PartnerView, Seen
+from titian.web.cache import COMPRESS_FROM, Answer, AnswerCache, compress, encoding_for
+from titian.web.errors import UnsupportedMediaType
+from titian.wire.taxii import (
+    EMPTY_ENVELOPE,
+    ENVELOPE_SUFFIX,
+    MEDIA_TYPE,
+    OF_DELETE,
+    OF_OBJECT,
+    OF_OBJECTS,
+    OF_VERSIONS,
+    ApiRoot,
+    CollectionResource,
+    Collections,
+    Discovery,
+    Manifest,
+    ManifestRecord,
+    PageTokens,
+    Query,
+    VersionsResource,
+    envelope_prefix,
+    parse_query,
+    status_resource,
+    timestamp,
+    understood,
+)
+
+API_ROOT: Final = "/taxii2/root/"
+"""Our one API root. It lies under ``/taxii2/`` so that everything of TAXII is behind one prefix."""
+
+AnyRequest = Request[Any, Any, Any]
+_encode: Final = msgspec.json.Encoder().encode
+_CONTENT_TYPE: Final = (b"content-type", MEDIA_TYPE.encode())
+_VARY: Final = (b"vary", b"authorization, accept-encoding")
+_PRIVATE: Final = (b"cache-control", b"private, no-cache")
+
+
+class TaxiiState:
+    """What the endpoints share inside one worker."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.tokens = PageTokens(node.record.secret)
+        self.cache = AnswerCache(node.settings.page_cache_bytes)
+
+    def query(self, request: AnyRequest, allowed: frozenset[str]) -> Query:
+        """Parse the filters of a request."""
+        settings = self.node.settings
+        return parse_query(
+            request.scope["query_string"], allowed, limit=settings.page_limit, limit_max=settings.page_limit_max
+        )
+
+
+def _answer(resource: object, status: int = 200) -> ASGIResponse:
+    return ASGIResponse(
+        body=_encode(resource), status_code=status, encoded_headers=[_CONTENT_TYPE, _VARY, _PRIVATE]
+    )
+
+
+def _resource(seen: Seen) -> CollectionResource:
+    held = seen.collection
+    return CollectionResource(
+        id=held.id, title=held.name, description=held.description, alias=held.alias,
+        can_read=seen.can_read, can_write=seen.can_write,
+    )  # fmt: skip
+
+
+@get("/", sync_to_thread=False)
+def discovery(taxii: TaxiiState, view: PartnerView) -> ASGIResponse:
+    """TAXII 2.1 section 4.1."""
+    record = taxii.node.record
+    return _answer(
+        Discovery(
+            title=record.name,
+            description=f"Titian node of {record.name} ({record.country})",
+            contact=taxii.node.settings.contact or None,
+            default=API_ROOT,
+            api_roots=[API_ROOT],
+        )
+    )
+
+
+@get("/root/", sync_to_thread=False)
+def api_root(taxii: TaxiiState, view: PartnerView) -> ASGIResponse:
+    """TAXII 2.1 section 4.2."""
+    return _answer(
+        ApiRoot(
+            title=taxii.node.record.name,
+            versions=[MEDIA_TYPE],
+            max_content_length=taxii.node.settings.max_content_length,
+        )
+    )
+
+
+@get("/root/status/{status_id:str}/", sync_to_thread=False)
+def status(taxii: TaxiiState, view: PartnerView, status_id: str) -> ASGIResponse:
+    """TAXII 2.1 section 4.3: only who made the request may ask what became of it."""
+    receipt = taxii.node.intake.receipt(status_id, view.reader.id)
+    if receipt is None:
+        raise NotFound("There is no such status here.", advice="A status is kept for 48 hours.")
+    return _answer(status_resource(receipt))
+
+
+@get("/root/collections/", sync_to_thread=False)
+def collections(view: PartnerView) -> ASGIResponse:
+    """TAXII 2.1 section 5.1."""
+    return _answer(Collections(collections=[_resource(seen) for seen in view.collections()]))
+
+
+@get("/root/collections/{collection_id:str}/", sync_to_thread=False)
+def collection(view: PartnerView, collection_id: str) -> ASGIResponse:
+    """TAXII 2.1 section 5.2."""
+    return _answer(_resource(view.collection(collection_id)))
+
+
+Build = Callable[[CollectionView, Selection, Callable[[int], str]], tuple[bytes, int, int]]
+"""Build a body from a snapshot: the body, and the ``date_added`` of its first and last entry (0 for none)."""
+
+
+def _read(
+    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, endpoint: str, query: Query,
+    build: Build,
+) -> ASGIResponse:
+    """Answer a reading endpoint: from the cache, with 304, or anew from one snapshot."""
+
+    def answer(snapshot: CollectionView) -> ASGIResponse:
+        held = snapshot.collection
+        bound_to = (held.id.encode(), endpoint.encode(), view.reader.id.encode(), query.binding)
+        selection = query.selection
+        if query.next is not None:
+            selection = msgspec.structs.replace(selection, after=taxii.tokens.read(query.next, bound_to=bound_to))
+        encoding = encoding_for(request.headers.get("accept-encoding", ""))
+        key = (held.id, held.generation, endpoint, view.reader.id, query.binding, selection.after, selection.limit,
+               encoding)  # fmt: skip
+        etag = _etag(key)
+        if _same(request.headers.get("if-none-match"), etag):
+            return ASGIResponse(status_code=304, encoded_headers=[(b"etag", etag), _VARY, _PRIVATE])
+        found = taxii.cache.get(key)
+        if found is None:
+            body, first, last = build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to))
+            found = _finish(body, first, last, etag, encoding)
+            taxii.cache.put(key, found)
+        return ASGIResponse(body=found.body, encoded_headers=found.headers)
+
+    return view.read(collection_id, answer)
+
+
+def _finish(body: bytes, first: int, last: int, etag: bytes, encoding: str | None) -> Answer:
+    headers = [_CONTENT_TYPE, _VARY, _PRIVATE, (b"etag", etag)]
+    if last:
+        headers.append((b"x-taxii-date-added-first", timestamp(first).encode()))
+        headers.append((b"x-taxii-date-added-last", timestamp(last).encode()))
+    if encoding is not None and len(body) >= COMPRESS_FROM:
+        body = compress(body, encoding)
+        headers.append((b"content-encoding", encoding.encode()))
+    return Answer(body, tuple(headers))
+
+
+def _etag(key: tuple[object, ...]) -> bytes:
+    return b'"' + hashlib.blake2b(repr(key).encode(), digest_size=12).hexdigest().encode() + b'"'
+
+
+def _same(if_none_match: str | None, etag: bytes) -> bool:
+    if if_none_match is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or etag.decode() in tags
+
+
+def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+    page = snapshot.page(selection)
+    if not page.count:
+        return EMPTY_ENVELOPE, 0, 0
+    prefix = envelope_prefix(token(page.last) if page.more else None)
+    return b"".join((prefix, b",".join(page.joined), ENVELOPE_SUFFIX)), page.first, page.last
+
+
+def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+    records, more = _records(snapshot, selection)
+    resource = Manifest(
+        more=more,
+        next=token(records[-1].added) if more else None,
+        objects=[
+            ManifestRecord(id=r.id, date_added=timestamp(r.added), version=timestamp(r.version), media_type=STIX_MEDIA_TYPE)
+            for r in records
+        ],
+    )
+    return _encode(resource), records[0].added if records else 0, records[-1].added if records else 0
+
+
+def _records(snapshot: CollectionView, selection: Selection) -> Any:
+    found = snapshot.records(selection)
+    return found.records, found.more
+
+
+@get("/root/collections/{collection_id:str}/manifest/", sync_to_thread=False)
+def manifest(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str) -> ASGIResponse:
+    """TAXII 2.1 section 5.3."""
+    query = taxii.query(request, OF_OBJECTS)
+    return _read(taxii, view, request, collection_id, "manifest", query, _manifest)
+
+
+@get("/root/collections/{collection_id:str}/objects/", sync_to_thread=False)
+def objects(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str) -> ASGIResponse:
+    """TAXII 2.1 section 5.4."""
+    query = taxii.query(request, OF_OBJECTS)
+    return _read(taxii, view, request, collection_id, "objects", query, _envelope)
+
+
+def _of_one(query: Query, object_id: str) -> Query:
+    selection = msgspec.structs.replace(query.selection, ids=frozenset({object_id}))
+    return msgspec.structs.replace(query, selection=selection, binding=object_id.encode() + b"?" + query.binding)
+
+
+def _missing() -> NotFound:
+    return NotFound("There is no such object in this collection.")
+
+
+@get("/root/collections/{collection_id:str}/objects/{object_id:str}/", sync_to_thread=False)
+def one_object(
+    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
+) -> ASGIResponse:
+    """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
+    query = _of_one(taxii.query(request, OF_OBJECT), object_id)
+
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+        body, first, last = _envelope(snapshot, selection, token)
+        if not last and not snapshot.holds(object_id):
+            raise _missing()
+        return body, first, last
+
+    return _read(taxii, view, request, collection_id, "object", query, build)
+
+
+@get("/root/collections/{collection_id:str}/objects/{object_id:str}/versions/", sync_to_thread=False)
+def versions(
+    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
+) -> ASGIResponse:
+    """TAXII 2.1 section 5.8."""
+    query = _of_one(taxii.query(request, OF_VERSIONS), object_id)
+
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+        found, more = _records(snapshot, selection.of_all_versions())
+        if not found and not snapshot.holds(object_id):
+            raise _missing()
+        resource = VersionsResource(
+            more=more, next=token(found[-1].added) if more else None, versions=[timestamp(r.version) for r in found]
+        )
+        return _encode(resource), found[0].added if found else 0, found[-1].added if found else 0
+
+    return _read(taxii, view, request, collection_id, "versions", query, build)
+
+
+@delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
+def remove_object(
+    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
+) -> ASGIResponse:
+    """TAXII 2.1 section 5.7: every version unless ``match[version]`` names some."""
+    query = taxii.query(request, OF_DELETE)
+    chosen = query.selection if query.names_versions else query.selection.of_all_versions()
+    if not view.remove(collection_id, object_id, chosen):
+        raise _missing()
+    return ASGIResponse(status_code=200, encoded_headers=[_CONTENT_TYPE, _PRIVATE])
+
+
+@post("/root/collections/{collection_id:str}/objects/", status_code=202)
+async def add_objects(
+    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str
+) -> ASGIResponse:
+    """TAXII 2.1 section 5.5. The answer is sent when the objects, or the request, are durable (law 6)."""
+    if not understood(request.headers.get("content-type", "")):
+        raise UnsupportedMediaType(f"Send the objects as {MEDIA_TYPE}.")
+    held = view.writable(collection_id)
+    body = await request.body()
+    if len(body) > taxii.node.settings.max_content_length:
+        raise TooLarge("The body is larger than max_content_length.")
+    if not body:
+        raise InvalidInput("The body is empty.", advice='Send {"objects": [ … ]}.')
+    parts = split(body)
+    receive, source = taxii.node.receive, view.reader.id
+    if len(body) >= taxii.node.settings.pending_from:
+        future = receive.later(held, parts, body, source=source)
+    else:
+        future = await asyncio.to_thread(receive.now, held, parts, source=source)
+    return _answer(status_resource(await asyncio.wrap_future(future)), 202)
+
+
+def taxii_router() -> Router:
+    """Every TAXII endpoint."""
+    return Router(
+        path="/taxii2",
+        route_handlers=[
+            discovery, api_root, status, collections, collection, manifest, objects, one_object, versions,
+            remove_object, add_objects,
+        ],
+    )  # fmt: skip

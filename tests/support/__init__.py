@@ -1,0 +1,1 @@
+"""Helpers shared by the tests: a database server, nodes driven from outside, a bare TAXII client."""

@@ -1,0 +1,168 @@
+"""The documentation runs: the tutorial as it stands, each command that a page shows, the generated pages."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import shlex
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+import typer
+
+from support.tutorial import Block, blocks, matches, run, shell_environment
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+TUTORIAL_PORT = "8080"
+
+
+def tutorial() -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return text.split("[start:tutorial] -->")[1].split("<!-- --8<-- [end:tutorial]")[0]
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
+    here = tutorial().replace(TUTORIAL_PORT, free_port())
+    session = blocks(here)
+    if shutil.which("curl") is None:
+        # A reader without curl leaves that block out, and so does a machine without it.
+        session = [block for block in session if "curl " not in block.typed]
+    printed = run(session, tmp_path, shell_environment(), seconds=120)
+    for block, output in zip(session, printed, strict=True):
+        if block.shown:
+            assert matches(block.shown, output), (
+                f"{block.typed}\nprinted\n{output}\ninstead of\n{block.shown}"
+            )
+
+
+def test_the_tutorial_shows_what_is_printed() -> None:
+    assert sum(bool(block.shown) for block in blocks(tutorial())) >= 4
+
+
+def test_the_tutorial_is_written_once() -> None:
+    assert '--8<-- "README.md:tutorial"' in (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    first = blocks(tutorial())[0].typed
+    assert [page for page in PAGES if first in page.read_text(encoding="utf-8")] == [ROOT / "README.md"]
+
+
+# The reader of the tutorial is itself a program, and can be wrong.
+
+
+def test_a_text_block_right_after_is_the_output() -> None:
+    page = "```sh\na\n```\n\n```text\nA\n```\nwords\n```sh\nb\n```\nwords\n```text\nno output\n```\n"
+    assert blocks(page) == [Block("a\n", "A\n"), Block("b\n", "")]
+
+
+def test_a_block_that_fails_is_named(tmp_path: Path) -> None:
+    session = [Block("x=1\n", ""), Block("test $x = 2\n", ""), Block("echo never\n", "")]
+    with pytest.raises(AssertionError, match=r"test \$x = 2"):
+        run(session, tmp_path, shell_environment(), seconds=10)
+
+
+def test_what_a_block_leaves_running_is_ended(tmp_path: Path) -> None:
+    session = [Block("sleep 60 > /dev/null 2>&1 &\necho $! > pid\n", "")]
+    run(session, tmp_path, shell_environment(), seconds=10)
+    pid = int((tmp_path / "pid").read_text())
+    # What is left of it is at most a dead entry that waits for its parent.
+    status = Path(f"/proc/{pid}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        pytest.param("3 objects", "3 objects\n", True, id="same"),
+        pytest.param("3 objects", "4 objects\n", False, id="other-number"),
+        pytest.param("id …\nend", "id 7c\nend\n", True, id="anything-in-a-line"),
+        pytest.param("id …\nend", "id 7c\nmore\nend\n", False, id="not-over-lines"),
+        pytest.param("a", "a\nb\n", False, id="more-than-shown"),
+    ],
+)
+def test_output_is_compared_line_by_line(shown: str, printed: str, same: bool) -> None:
+    assert matches(shown, printed) is same
+
+
+# Every command that a page shows exists, with its options.
+
+
+def shown_commands() -> Iterator[tuple[str, str]]:
+    """Each line of a shell block that calls titian, with the page it is on."""
+    for page in PAGES:
+        for block in blocks(page.read_text(encoding="utf-8")):
+            for line in block.typed.replace("\\\n", " ").splitlines():
+                if line.startswith("titian "):
+                    yield str(page.relative_to(ROOT)), line
+
+
+def root() -> click.Command:
+    cli = importlib.import_module("titian.cli")
+    return typer.main.get_command(cli.app)
+
+
+@pytest.mark.parametrize(
+    ("page", "line"), [pytest.param(*shown, id=": ".join(shown)) for shown in shown_commands()]
+)
+def test_a_command_that_a_page_shows_exists(page: str, line: str) -> None:
+    command, rest = root(), shlex.split(re.sub(r"[<>|&].*", "", line), comments=True)[1:]
+    context = click.Context(command, info_name="titian")
+    while isinstance(command, click.Group):
+        found = command.get_command(context, rest[0])
+        assert found is not None, f"{page}: titian has no command {rest[0]}"
+        command, rest = found, rest[1:]
+        context = click.Context(command, info_name=command.name, parent=context)
+    parameters = command.get_params(context)
+    known = {option for each in parameters for option in (*each.opts, *each.secondary_opts)}
+    given = {word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"}
+    assert given <= known, f"{page}: {line}"
+
+
+# Links and generated pages.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_to_a_file_leads_to_one(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("titian_docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_reference_says_what_the_code_says() -> None:
+    assert generator().behind() == [], "run `python docs/generate.py`"
+
+
+def commands() -> list[tuple[tuple[str, ...], click.Command]]:
+    return list(generator().walk(root(), ("titian",)))
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    found = commands()
+    assert len(found) >= 12
+    without = [" ".join(path) for path, command in found if " ".join(path) not in (command.help or "")]
+    assert without == [], "the help of a command shows how it is called"
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    settings = importlib.import_module("titian.settings")
+    assert [row.name for row in settings.rows() if not row.help] == []
