@@ -147,8 +147,8 @@ class Bench:
         self.say(f"set up the node {name}")
         node = Node(self.folder / name, database=database)
         node.add_collection("posts")
-        node.start()
         self._ends.callback(node.stop)
+        node.start()
         return node
 
     def _fill(self, node: Node, count: int) -> list[float]:

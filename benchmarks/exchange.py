@@ -84,7 +84,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), help="only these rows")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--markdown", type=Path, help="also write the documentation page to this file")
-    parser.add_argument("--folder", type=Path, help="where to work (a temporary folder; it is emptied)")
+    parser.add_argument("--folder", type=Path, help="where to put the run's temporary folder (6 GB)")
     return parser.parse_args(words)
 
 

@@ -29,7 +29,11 @@ def create_app() -> Litestar:
     def constant(name: str) -> Response[bytes]:
         return Response(held[name], media_type=MEDIA_TYPE)
 
-    return Litestar([constant], openapi_config=None)
+    @get("/", sync_to_thread=False)
+    def nothing() -> Response[bytes]:
+        return Response(b"", media_type=MEDIA_TYPE)
+
+    return Litestar([constant, nothing], openapi_config=None)
 
 
 def main() -> None:

@@ -60,7 +60,14 @@ class Node:
         port = free_port()
         command = [*_COMMAND, "serve", "--home", str(self.home), "--port", str(port)]
         log = self.home / "benchmark-serve.log"
-        self._server = Server(command, log, ready="/taxii2/", port=port, environment=_ENVIRONMENT)
+        self._server = Server(
+            command,
+            log,
+            ready="/taxii2/",
+            port=port,
+            authorization=f"Bearer {self._keys['reader']}",
+            environment=_ENVIRONMENT,
+        )
         root = json.loads(self.get("/taxii2/").body)["api_roots"][0]
         self._root = urlsplit(root).path
         return self._server.seconds_to_first_answer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.client import Target
 from benchmarks.node import MEDIA_TYPE
 from benchmarks.processes import Server, free_port
 
@@ -40,8 +40,14 @@ class Medallion:
         )
         port = free_port()
         command = [sys.executable, "-m", "medallion.scripts.run", "--port", str(port), str(config)]
-        self.server = Server(command, folder / "medallion.log", ready="/taxii2/", port=port)
-        self.target = Target(self.server.target.url, "Basic YmVuY2g6YmVuY2g=")
+        self.server = Server(
+            command,
+            folder / "medallion.log",
+            ready="/taxii2/",
+            port=port,
+            authorization="Basic " + b64encode(b"bench:bench").decode(),
+        )
+        self.target = self.server.target
         self.request = self.target.request(f"/root/collections/{_COLLECTION}/objects/?limit={_PAGE}")
 
     def stop(self) -> None:

@@ -31,37 +31,42 @@ def free_port() -> int:
 
 
 class Server:
-    """A child process that answers HTTP."""
+    """A child process that answers HTTP; made when it has answered ``GET ready`` with 200."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, *, ready: str, port: int, environment: Mapping[str, str] = {}
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        ready: str,
+        port: int,
+        authorization: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.target = Target(f"http://127.0.0.1:{port}")
+        self.target = Target(f"http://127.0.0.1:{port}", authorization)
         self._log = log
         with log.open("ab") as out:
-            self.started = perf_counter()
+            started = perf_counter()
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=os.environ | environment,
+                env=os.environ | (environment or {}),
                 start_new_session=True,
             )
-        self.seconds_to_first_answer = self._await_answer(ready)
+        self.seconds_to_first_answer = self._await_answer(ready, started)
 
-    def _await_answer(self, path: str) -> float:
-        """Seconds from the start of the process to its first answer, whatever it says."""
-        while perf_counter() - self.started < _PATIENCE:
-            if self._process.poll() is not None:
-                break
+    def _await_answer(self, path: str, started: float) -> float:
+        """Seconds from the start of the process to its first good answer."""
+        while perf_counter() - started < _PATIENCE and self._process.poll() is None:
             try:
-                fetch(self.target, self.target.request(path))
+                if fetch(self.target, self.target.request(path)).status == 200:
+                    return perf_counter() - started
             except (OSError, UnexpectedAnswer):
-                sleep(0.002)
-                continue
-            return perf_counter() - self.started
+                pass
+            sleep(0.002)
         self.stop()
         raise CannotStart(f"{self._process.args!s:.80} did not answer: {self.last_words()}")
 

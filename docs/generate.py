@@ -9,10 +9,10 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 import titian
@@ -40,49 +40,83 @@ def prose(docstring: str) -> str:
 # Commands
 
 
-def commands() -> str:
-    """Every command with its arguments and options, as ``--help`` shows them."""
+@dataclass(frozen=True)
+class Command:
+    """One command that does something, with the words that call it."""
+
+    words: tuple[str, ...]
+    command: Any
+    context: typer.Context
+
+    @property
+    def name(self) -> str:
+        """As it is typed."""
+        return " ".join(self.words)
+
+
+def walk() -> Iterator[Command]:
+    """Every command, depth first, in the order in which ``--help`` lists them."""
     root = typer.main.get_command(app)
-    parts = [
-        "# Commands",
-        "Every command takes `--help`. `--home DIR` or `TITIAN_HOME` names the node.",
-        *(section for path, command in walk(root, ("titian",)) for section in describe(path, command)),
-    ]
-    return "\n\n".join(parts)
+    yield from _below(root, ("titian",), typer.Context(root, info_name="titian"))
 
 
-def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, depth first, in the order that ``--help`` lists them."""
-    if isinstance(command, click.Group):
-        with click.Context(command, info_name=path[-1]) as context:
-            for name in command.list_commands(context):
-                if (found := command.get_command(context, name)) is not None and not found.hidden:
-                    yield from walk(found, (*path, name))
-    else:
-        yield path, command
+def _below(command: Any, words: tuple[str, ...], context: typer.Context) -> Iterator[Command]:
+    # By what it can do, not by its class: typer brings its own copy of click, and older versions did not.
+    if not hasattr(command, "list_commands"):
+        yield Command(words, command, context)
+        return
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        if found is not None and not found.hidden:
+            yield from _below(found, (*words, name), typer.Context(found, info_name=name, parent=context))
 
 
-def describe(path: tuple[str, ...], command: click.Command) -> Iterator[str]:
+def options(found: Command) -> list[Any]:
+    """The arguments and options of a command, without those that every command has."""
+    common = {"--help", "--install-completion", "--show-completion"}
+    return [each for each in found.command.get_params(found.context) if not common & set(each.opts)]
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    intro = (
+        "Every command takes `--help`. `--home DIR` names the node; so does `TITIAN_HOME` in the environment."
+        " A command that fails says why in one sentence on standard error, and ends with status 1."
+    )
+    return "\n\n".join(["# Commands", intro, *(section for found in walk() for section in describe(found))])
+
+
+def describe(found: Command) -> Iterator[str]:
     """A section for one command."""
-    yield f"## {' '.join(path)}"
-    with click.Context(command, info_name=" ".join(path)) as context:
-        usage = [piece for piece in command.collect_usage_pieces(context) if piece]
-        yield f"```text\n{' '.join((*path, *usage))}\n```"
-        yield from example(command.help or "")
-        records = [record for parameter in command.params if (record := parameter.get_help_record(context))]
-    if records:
-        table = [f"| `{cell(names)}` | {cell(text)} |" for names, text in records]
-        yield "\n".join(["| option | |", "|---|---|", *table])
+    yield f"## {found.name}"
+    yield prose(found.command.help or "")
+    example = (found.command.epilog or "").partition("Example:")[2]
+    if example:
+        yield f"```text\n{example.strip()}\n```"
+    if rows := [f"| {spelled(each)} | {cell(meaning(each))} |" for each in options(found)]:
+        yield "\n".join(["| | |", "|---|---|", *rows])
 
 
-def example(text: str) -> Iterator[str]:
-    """The help text, with indented lines (its examples) as code."""
-    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(text).replace("\b\n", "")):
-        lines = paragraph.splitlines()
-        if lines and all(line.startswith((" ", "titian ", "$ ")) for line in lines):
-            yield "```text\n" + "\n".join(line.strip() for line in lines) + "\n```"
-        elif paragraph.strip():
-            yield prose(paragraph)
+def spelled(parameter: Any) -> str:
+    """How an argument or option is typed."""
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.name.upper()}{'…' if parameter.nargs != 1 else ''}`"
+    return ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+
+
+def meaning(parameter: Any) -> str:
+    """What an argument or option is for, its choices and its default."""
+    choices = [str(getattr(choice, "value", choice)) for choice in getattr(parameter.type, "choices", ())]
+    default = getattr(parameter.default, "value", parameter.default)
+    plain = isinstance(default, (str, int, float, Path)) and not isinstance(default, bool) and default != ""
+    notes = [
+        "required" if parameter.required else "",
+        f"one of {', '.join(f'`{choice}`' for choice in choices)}" if choices else "",
+        f"default `{default}`" if plain else "",
+        f"or `{parameter.envvar}` in the environment" if isinstance(parameter.envvar, str) else "",
+    ]
+    said = "; ".join(note for note in notes if note)
+    return f"{parameter.help or ''}{f' ({said})' if said else ''}"
 
 
 # Settings, errors, rules, Python
@@ -95,8 +129,8 @@ def settings() -> str:
         [
             "# Settings",
             f"Read once, when a command starts, from `{FILE}` in the node's home. `{ENVIRONMENT}<NAME>` in "
-            "the environment wins: `page_limit` is `TITIAN_PAGE_LIMIT`. Lists are TOML lists in the file, and "
-            "separated by commas in the environment.",
+            "the environment wins: `page_limit` is `TITIAN_PAGE_LIMIT`. Lists are TOML lists in the file, "
+            "and separated by commas in the environment.",
             "\n".join(["| setting | default | what for |", "|---|---|---|", *table]),
         ]
     )
@@ -118,27 +152,19 @@ def error_tree() -> str:
 
 def rules() -> str:
     """Every rule that an object is held against."""
-    described = describe_rules()
-    table = ["| " + " | ".join(cell(str(value)) for value in values(row)) + " |" for row in described]
-    head = names(described[0])
-    return "\n\n".join(
-        [
-            "# STIX rules",
-            "What `titian validate` checks, and what every import, POST and pull is held against. The clause "
-            "is that of [STIX 2.1](https://docs.oasis-open.org/cti/stix/v2.1/os/stix-v2.1-os.html).",
-            "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *table]),
-        ]
-    )
-
-
-def names(row: Any) -> list[str]:
-    """The columns of a row of the table of rules."""
-    return list(row.__struct_fields__)
-
-
-def values(row: Any) -> list[Any]:
-    """The cells of a row of the table of rules."""
-    return [getattr(row, name) for name in names(row)]
+    table = [
+        f"| `{rule.name}` | {', '.join(rule.clauses)} | {cell(rule.message)} | {'yes' * rule.tolerable} |"
+        for rule in describe_rules()
+    ]
+    intro = """
+        What `titian validate` checks, and what every import, POST and pull holds an object against. The
+        clauses are sections of [STIX 2.1](https://docs.oasis-
+        open.org/cti/stix/v2.1/os/stix-v2.1-os.html); a rule without one has the clause of the property
+        it is about. *Strict only*: broken by much real content and harmless to a careful reader, so
+        reported only on request. A rule with several forms is shown in its first.
+    """
+    head = ["| rule | clauses | what to do | strict only |", "|---|---|---|---|"]
+    return "\n\n".join(["# STIX rules", cell(intro), "\n".join([*head, *table])])
 
 
 def python() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
 from support.postgres import PostgresServer, postgres_server
 
 settings.register_profile(

@@ -26,6 +26,7 @@ from titian.store.registry import NodeRecord
 from titian.store.shelf import StoreCursors, StoreShelf
 from titian.store.store import Store, now_micros
 from titian.store.view import Partners
+from titian.wire.files import FileFormats
 
 DATABASE: Final = "titian.db"
 
@@ -88,7 +89,7 @@ def open_node(home: Path | str, *, clock: Callable[[], int] = now_micros) -> Nod
         record=store.node,
         collections=Collections(store),
         keys=Keys(store),
-        exchange=Carry(shelf, StoreCursors(store), Hold(shelf), clock),
+        exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats()),
         health=Health(store, home),
         partners=Partners(store, committer),
         receive=Receive(intake, clock),

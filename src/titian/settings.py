@@ -70,12 +70,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_format: Annotated[
         str, Meta(pattern="^(json|console)$", description="json, or console for a person's eyes.")
     ] = "json"
-    pull_hosts: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="Hosts in private networks, or on this machine, that `pull` and `push` may connect to."
-        ),
-    ] = ("localhost", "127.0.0.1", "::1")
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from support.nodes import Collection, Key, Node, WarmCli
 from support.postgres import PostgresServer
 from support.taxii import Taxii, api_root
@@ -69,7 +70,9 @@ def http() -> Iterator[httpx.Client]:
     """One connection pool for all readers; plain HTTP, so no certificates are loaded."""
     limits = httpx.Limits(max_connections=40, max_keepalive_connections=40)
     # Headers that httpx adds by itself would blur what a test says it sends.
-    with httpx.Client(verify=False, limits=limits, timeout=30.0, headers={"Accept-Encoding": "identity"}) as client:
+    with httpx.Client(
+        verify=False, limits=limits, timeout=30.0, headers={"Accept-Encoding": "identity"}
+    ) as client:
         yield client
 
 

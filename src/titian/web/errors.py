@@ -83,7 +83,9 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if status >= 500 and not isinstance(error, Unavailable):
         error_id = str(uuid.uuid4())
         description = "The node failed. Tell its administrator the error_id."
-        _log.error("request failed", error_id=error_id, path=request.scope.get("path_template", ""), exc_info=error)
+        _log.error(
+            "request failed", error_id=error_id, path=request.scope.get("path_template", ""), exc_info=error
+        )
     body, headers = error_answer(status, description, error_id=error_id)
     return Response(body, status_code=status, headers={**headers, **_extra(error)}, media_type=MEDIA_TYPE)
 

@@ -65,7 +65,10 @@ class TaxiiState:
         """Parse the filters of a request."""
         settings = self.node.settings
         return parse_query(
-            request.scope["query_string"], allowed, limit=settings.page_limit, limit_max=settings.page_limit_max
+            request.scope["query_string"],
+            allowed,
+            limit=settings.page_limit,
+            limit_max=settings.page_limit_max,
         )
 
 
@@ -136,7 +139,12 @@ Build = Callable[[CollectionView, Selection, Callable[[int], str]], tuple[bytes,
 
 
 def _read(
-    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, endpoint: str, query: Query,
+    taxii: TaxiiState,
+    view: PartnerView,
+    request: AnyRequest,
+    collection_id: str,
+    endpoint: str,
+    query: Query,
     build: Build,
 ) -> ASGIResponse:
     """Answer a reading endpoint: from the cache, with 304, or anew from one snapshot."""
@@ -146,7 +154,9 @@ def _read(
         bound_to = (held.id.encode(), endpoint.encode(), view.reader.id.encode(), query.binding)
         selection = query.selection
         if query.next is not None:
-            selection = msgspec.structs.replace(selection, after=taxii.tokens.read(query.next, bound_to=bound_to))
+            selection = msgspec.structs.replace(
+                selection, after=taxii.tokens.read(query.next, bound_to=bound_to)
+            )
         encoding = encoding_for(request.headers.get("accept-encoding", ""))
         key = (held.id, held.generation, endpoint, view.reader.id, query.binding, selection.after, selection.limit,
                encoding)  # fmt: skip
@@ -185,21 +195,30 @@ def _same(if_none_match: str | None, etag: bytes) -> bool:
     return "*" in tags or etag.decode() in tags
 
 
-def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+def _envelope(
+    snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
+) -> tuple[bytes, int, int]:
     page = snapshot.page(selection)
     if not page.count:
         return EMPTY_ENVELOPE, 0, 0
     prefix = envelope_prefix(token(page.last) if page.more else None)
-    return b"".join((prefix, b",".join(page.joined), ENVELOPE_SUFFIX)), page.first, page.last
+    return page.enclosed(prefix, ENVELOPE_SUFFIX), page.first, page.last
 
 
-def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+def _manifest(
+    snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
+) -> tuple[bytes, int, int]:
     records, more = _records(snapshot, selection)
     resource = Manifest(
         more=more,
         next=token(records[-1].added) if more else None,
         objects=[
-            ManifestRecord(id=r.id, date_added=timestamp(r.added), version=timestamp(r.version), media_type=STIX_MEDIA_TYPE)
+            ManifestRecord(
+                id=r.id,
+                date_added=timestamp(r.added),
+                version=timestamp(r.version),
+                media_type=STIX_MEDIA_TYPE,
+            )
             for r in records
         ],
     )
@@ -227,7 +246,9 @@ def objects(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collectio
 
 def _of_one(query: Query, object_id: str) -> Query:
     selection = msgspec.structs.replace(query.selection, ids=frozenset({object_id}))
-    return msgspec.structs.replace(query, selection=selection, binding=object_id.encode() + b"?" + query.binding)
+    return msgspec.structs.replace(
+        query, selection=selection, binding=object_id.encode() + b"?" + query.binding
+    )
 
 
 def _missing() -> NotFound:
@@ -241,7 +262,9 @@ def one_object(
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
     query = _of_one(taxii.query(request, OF_OBJECT), object_id)
 
-    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+    def build(
+        snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
+    ) -> tuple[bytes, int, int]:
         body, first, last = _envelope(snapshot, selection, token)
         if not last and not snapshot.holds(object_id):
             raise _missing()
@@ -257,19 +280,25 @@ def versions(
     """TAXII 2.1 section 5.8."""
     query = _of_one(taxii.query(request, OF_VERSIONS), object_id)
 
-    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+    def build(
+        snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
+    ) -> tuple[bytes, int, int]:
         found, more = _records(snapshot, selection.of_all_versions())
         if not found and not snapshot.holds(object_id):
             raise _missing()
         resource = VersionsResource(
-            more=more, next=token(found[-1].added) if more else None, versions=[timestamp(r.version) for r in found]
+            more=more,
+            next=token(found[-1].added) if more else None,
+            versions=[timestamp(r.version) for r in found],
         )
         return _encode(resource), found[0].added if found else 0, found[-1].added if found else 0
 
     return _read(taxii, view, request, collection_id, "versions", query, build)
 
 
-@delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
+@delete(
+    "/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True
+)
 def remove_object(
     taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
 ) -> ASGIResponse:

@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from titian.core.marking import UNMARKED, Marking, definitions_of
-from titian.core.stix import examine
+from titian.core.stix import SCO_TYPES, examine, observable_id
 from titian.wire.misp_tags import read_tags
 from titian.wire.stix import Problem
 
@@ -50,18 +50,73 @@ def convert_event(event: Json, problem: Report, stated: set[str]) -> Iterator[by
         problem(Problem(name, why))
         return
     marks = _Marks(event, lambda text: problem(Problem(name, text)))
+    converted = _convert(event)
+    if isinstance(converted, str):
+        for where, why in _drop_what_fails(event):
+            problem(Problem(where, why))
+        converted = _convert(event)
+    if isinstance(converted, str):
+        problem(Problem(name, converted))
+        return
+    objects, messages = converted
+    for text in messages:
+        problem(Problem(name, text))
+    _rename_observables(objects)
+    yield from _finish(objects, event, marks, problem, stated)
+
+
+def _convert(event: Json) -> tuple[list[Json], list[str]] | str:
+    """The converted objects and what the converter says of them, or why there are none."""
     try:
         parser = MISPtoSTIX21Parser()
         parser.parse_misp_event({"Event": event})
         objects = [json.loads(json.dumps(one, cls=STIXJSONEncoder)) for one in parser.stix_objects]
-    except Exception as error:  # whatever a library of 45,000 lines throws, the other events are still read
-        problem(Problem(name, f"the converter failed: {type(error).__name__}: {error}"))
-        return
-    for messages in (parser.errors, parser.warnings):
-        for texts in messages.values():
-            for text in texts:
-                problem(Problem(name, text))
-    yield from _finish(objects, event, marks, problem, stated)
+    except Exception as error:  # a library of 45,000 lines may throw anything, and the rest is still read
+        return f"the converter failed: {type(error).__name__}: {error}"
+    said = (texts for messages in (parser.errors, parser.warnings) for texts in messages.values())
+    return objects, [text for texts in said for text in texts]
+
+
+def _drop_what_fails(event: Json) -> Iterator[tuple[str, str]]:
+    """Take out of an event what makes its conversion fail, each with the reason, found one by one."""
+    parts = ("Galaxy", "Attribute", "Object", "EventReport")
+    bare = {key: value for key, value in event.items() if key not in parts}
+    for key in parts:
+        kept = []
+        for one in _listed(event, key):
+            outcome = _convert(bare | {key: [one]})
+            if isinstance(outcome, str) and one.pop("Galaxy", None):
+                yield f"{key} {one.get('uuid')}", f"its galaxies were left out: {outcome}"
+                outcome = _convert(bare | {key: [one]})
+            if isinstance(outcome, str):
+                yield f"{key} {one.get('uuid')}", outcome
+            else:
+                kept.append(one)
+        if key in event:
+            event[key] = kept
+
+
+def _derived(text: str) -> Callable[[int], bytes]:
+    digest = hashlib.sha256(text.encode()).digest()
+    return lambda size: digest[:size]
+
+
+def _rename_observables(objects: list[Json]) -> None:
+    """Give observables without ID-contributing properties a UUIDv4 (STIX 2.1 section 2.9), ever the same."""
+    renamed: dict[str, str] = {}
+    for one in objects:
+        identifier = one["id"]
+        if one["type"] in SCO_TYPES and UUID(identifier.split("--")[1]).version != 4:
+            new = observable_id(one["type"], one, random=_derived(identifier))
+            if UUID(new.split("--")[1]).version == 4:
+                renamed[identifier] = new
+    for one in objects if renamed else ():
+        one["id"] = renamed.get(one["id"], one["id"])
+        for key, value in one.items():
+            if key.endswith("_ref") and isinstance(value, str):
+                one[key] = renamed.get(value, value)
+            elif key.endswith("_refs") and isinstance(value, list):
+                one[key] = [renamed.get(each, each) for each in value]
 
 
 def _finish(

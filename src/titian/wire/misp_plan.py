@@ -7,6 +7,7 @@ its audience may know of it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -69,9 +70,13 @@ def plan(
     held, refused = _admit(list(objects), definitions, problem)
     drafts: list[Draft] = []
     placed: set[str] = set()
+    links: dict[str, list[Held]] = {}
+    for one in held.values():
+        for end in _ends(one.body):
+            links.setdefault(end, []).append(one)
     for container in [one for one in held.values() if one.body["type"] in CONTAINERS]:
         placed.add(container.id)
-        drafts += _of_container(container, held, placed, problem)
+        drafts += _of_container(container, held, links, placed, problem)
     drafts += _of_the_rest([one for one in held.values() if one.id not in placed], held, placed)
     for draft in drafts:
         draft.creator = _creator(draft, held, problem)
@@ -107,13 +112,14 @@ def _admit(
         try:
             marking = read_markings(raw, known).effective
             tags = tuple(write_tags(marking))
+            modified = _modified(body)
         except InvalidInput as error:
             refused.add(identifier.split("--")[1])
             problem(Problem(identifier, error.message))
             continue
         if body["type"] in META_TYPES or body["type"] == "bundle":
             problem(Problem(identifier, f"MISP has no place for a {body['type']}"))
-        elif identifier not in held or _modified(held[identifier].body) < _modified(body):
+        elif identifier not in held or _modified(held[identifier].body) < modified:
             held[identifier] = Held(body, marking, tags)
     for identifier in [one for one in held if one.split("--")[1] in refused]:
         # Another version of it was refused: what one marking closes, an older one does not open.
@@ -137,12 +143,19 @@ def references(body: Json) -> Iterator[str]:
             yield from (one for one in value if isinstance(one, str))
 
 
+def _ends(body: Json) -> set[str]:
+    """What a link links; without it, the link cannot stand. Empty for what is no link."""
+    if body["type"] not in _LINKS:
+        return set()
+    return {str(body.get(key)) for key in ("source_ref", "target_ref", "sighting_of_ref") if key in body}
+
+
 def _closure(start: Iterable[str], held: Mapping[str, Held]) -> dict[str, Held]:
     """The objects that are named, with the observables inside them and the links between them."""
     found: dict[str, Held] = {}
-    queue = list(start)
+    queue = deque(start)
     while queue:
-        one = held.get(queue.pop(0))
+        one = held.get(queue.popleft())
         if one is None or one.id in found or one.body["type"] in CONTAINERS:
             continue
         found[one.id] = one
@@ -152,12 +165,16 @@ def _closure(start: Iterable[str], held: Mapping[str, Held]) -> dict[str, Held]:
 
 
 def _of_container(
-    container: Held, held: Mapping[str, Held], placed: set[str], problem: Callable[[Problem], None]
+    container: Held,
+    held: Mapping[str, Held],
+    links: Mapping[str, list[Held]],
+    placed: set[str],
+    problem: Callable[[Problem], None],
 ) -> Iterator[Draft]:
     members = _closure(container.body.get("object_refs", []), held)
-    for one in held.values():
-        if one.body["type"] in _LINKS and set(references(one.body)) <= members.keys():
-            members.setdefault(one.id, one)
+    for link in [link for name in members for link in links.get(name, ())]:
+        if _ends(link.body) <= members.keys():
+            members.setdefault(link.id, link)
     groups: dict[tuple[str, ...], list[Held]] = {container.tags: []}
     for member in members.values():
         groups.setdefault(member.tags, []).append(member)
@@ -182,7 +199,7 @@ def _of_container(
 def _with_ends(group: list[Held]) -> list[Held]:
     """Without the links whose ends are elsewhere."""
     inside = {one.id for one in group}
-    return [one for one in group if one.body["type"] not in _LINKS or set(references(one.body)) <= inside]
+    return [one for one in group if _ends(one.body) <= inside]
 
 
 def _of_the_rest(rest: list[Held], held: Mapping[str, Held], placed: set[str]) -> Iterator[Draft]:
@@ -200,13 +217,14 @@ def _of_the_rest(rest: list[Held], held: Mapping[str, Held], placed: set[str]) -
             batches.append(group[begin : begin + MAX_MEMBERS])
             where |= {one.id: batches[-1] for one in batches[-1]}
     for link in links:
-        homes = [where.get(end) for end in references(link.body)]
-        if homes and homes[0] is not None and all(home is homes[0] for home in homes):
-            if link.tags == homes[0][0].tags:
-                homes[0].append(link)
+        homes = [where.get(end) for end in _ends(link.body)]
+        home = homes[0] if homes else None
+        if home is not None and all(one is home for one in homes) and link.tags == home[0].tags:
+            home.append(link)
     for batch in batches:
         placed |= {one.id for one in batch}
-        seed = " ".join(sorted(one.id for one in batch))
+        # By its first object, so that an export made later brings the same event, with what has come since.
+        seed = f"{batch[0].id} {' '.join(batch[0].tags)}"
         yield Draft(_container(seed, batch, batch[0].tags, None), batch, batch[0].marking, batch[0].tags)
 
 

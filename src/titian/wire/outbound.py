@@ -20,6 +20,7 @@ import importlib.metadata
 import logging
 import os
 import random
+import re
 import ssl
 import threading
 import time
@@ -45,6 +46,7 @@ _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
 # A request that got one of these was not processed, so even a DELETE may be sent again.
 _NOT_PROCESSED: Final = frozenset({429, 503})
 _PORTS: Final = {"https": 443, "http": 80}
+_HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _ERROR_BODY: Final = 64 * 1024
 _CONNECTION_ERRORS: Final = (
     httpcore.NetworkError,
@@ -264,13 +266,13 @@ class Outbound:
             try:
                 return self._exchange(request, place, most)
             except PeerUntrusted as error:
-                raise PeerUntrusted(f"{place}: {error.message}", advice=error.advice) from error
+                raise PeerUntrusted(f"{place}: {error.message.rstrip('.')}.", advice=error.advice) from error
             except _CONNECTION_ERRORS as error:
                 raise _Broken(str(error) or type(error).__name__) from error
             except _PROTOCOL_ERRORS as error:
                 if self._guard.ended:
                     raise _Broken("the connection ended too early") from error
-                raise PeerUntrusted(f"{place}: no correct HTTP/1.1: {self.quote(str(error))}") from error
+                raise PeerUntrusted(f"{place}: no correct HTTP/1.1: {self.quote(str(error))}.") from error
 
     def _exchange(self, request: httpx.Request, place: str, most: int) -> Reply:
         response = self._transport.handle_request(request)
@@ -301,13 +303,13 @@ class Outbound:
         size = sum(len(name) + len(value) + 4 for name, value in response.headers.raw)
         if size > self.limits.header_bytes:
             raise PeerUntrusted(f"the headers of the answer are larger than {self.limits.header_bytes} bytes")
-        if 300 <= response.status_code < 400:
+        if 300 <= response.status_code < 400 and "location" in response.headers:
             raise PeerUntrusted(
                 f"it redirects to {self._target(url, response)}, and redirects are not followed",
                 advice="If that place is right, use its URL.",
             )
-        if response.status_code < 200:
-            raise PeerUntrusted(f"it answers with status {response.status_code}")
+        if response.status_code < 200 or 300 <= response.status_code < 400:
+            raise PeerUntrusted(f"it answers with status {response.status_code}, which has no sense here")
 
     def _target(self, url: httpx.URL, response: httpx.Response) -> str:
         try:
@@ -348,7 +350,7 @@ def parse_url(text: str) -> httpx.URL:
         Origin.of(url)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise InvalidInput("This is no URL.") from error
-    if url.scheme not in _PORTS or not url.host:
+    if url.scheme not in _PORTS or not _HOST.fullmatch(url.raw_host):
         raise InvalidInput("A URL must start with https:// and name a host.")
     if url.userinfo:
         raise InvalidInput("A URL must not hold a name or a key.", advice="Give them beside it.")

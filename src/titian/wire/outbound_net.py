@@ -68,6 +68,7 @@ class Guard:
     """What one request may still cost: time until its deadline, bytes on the wire."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        """Make a guard on ``clock``, in seconds; nothing is bounded before `start`."""
         self._clock = clock
         self._deadline = math.inf
         self._seconds = math.inf
@@ -215,7 +216,7 @@ class _Backend(httpcore.NetworkBackend):
 
     def _judge(self, host: str, address: str) -> None:
         kind = why_not_public(address)
-        if self.plain_refused(kind):
+        if self._plain_refused(kind):
             raise PeerUntrusted(
                 f"{host} is at {address}, and plain http is for loopback only", advice="Use https."
             )
@@ -226,7 +227,7 @@ class _Backend(httpcore.NetworkBackend):
             advice="An administrator can allow it by naming the host (`allow_private`).",
         )
 
-    def plain_refused(self, kind: str | None) -> bool:
+    def _plain_refused(self, kind: str | None) -> bool:
         return self._guard.plain and kind != "loopback"
 
 
@@ -247,6 +248,7 @@ class PinnedTransport(httpx.BaseTransport):
     def __init__(
         self, *, guard: Guard, context: ssl.SSLContext, private_hosts: frozenset[str], resolver: Resolver
     ) -> None:
+        """Make a transport; ``private_hosts`` may be at addresses that are not public."""
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=2,

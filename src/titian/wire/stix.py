@@ -355,6 +355,40 @@ def _is_empty_frame(raw: bytes) -> bool:
     return frame.type == "bundle"
 
 
+def splice_reference(raw: bytes, quoted_key: bytes, identifier: str) -> bytes:
+    """Add an identifier to a top-level list of an object, which may not have it yet; no other byte changes.
+
+    An object in which the key stands twice, or with anything but a list, comes back as it is: it is
+    invalid, and its reader will say so.
+
+    >>> splice_reference(b'{ "a": 1 }', b'"refs"', "x--1")
+    b'{ "a": 1 ,"refs":["x--1"]}'
+    >>> splice_reference(b'{"refs": ["x--0" ]}', b'"refs"', "x--1")
+    b'{"refs": ["x--0" ,"x--1"]}'
+    """
+    scanner = _Scanner(BytesIO(raw), len(raw), len(raw), len(raw))
+    scanner.keep = 0
+    if scanner.token() != ord("{"):
+        return raw
+    places: list[tuple[int, int]] = []
+    members = 0
+    for key, begin in _Reader(scanner, None)._members():
+        scanner.value()
+        members += 1
+        if key == quoted_key:
+            places.append((begin, scanner.position))
+    quoted = b'"' + identifier.encode("ascii") + b'"'
+    if not places:
+        end = raw.rindex(b"}")
+        comma = b"," if members else b""
+        return raw[:end] + comma + quoted_key + b":[" + quoted + b"]" + raw[end:]
+    begin, end = places[0]
+    if len(places) > 1 or raw[begin : begin + 1] != b"[":
+        return raw
+    comma = b"," if raw[begin + 1 : end - 1].strip() else b""
+    return raw[: end - 1] + comma + quoted + raw[end - 1 :]
+
+
 def write_bundle(objects: Iterable[bytes], stream: BinaryIO, *, identifier: str | None = None) -> int:
     """Write a bundle (STIX 2.1 section 8), each object with the bytes it came with; return their number.
 

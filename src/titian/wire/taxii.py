@@ -116,7 +116,9 @@ def status_resource(receipt: Receipt) -> StatusResource:
     """Show a receipt as TAXII wants it."""
 
     def details(lines: list[Line]) -> list[StatusDetails]:
-        return [StatusDetails(id=line.id, version=timestamp(line.version), message=line.message) for line in lines]
+        return [
+            StatusDetails(id=line.id, version=timestamp(line.version), message=line.message) for line in lines
+        ]
 
     return StatusResource(
         id=receipt.id,
@@ -220,7 +222,9 @@ def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max:
     if (text := given.get("match[version]")) is not None:
         values["versions"] = _versions(text)
     binding = "&".join(f"{name}={given[name]}" for name in sorted(given) if name not in {"limit", "next"})
-    return Query(msgspec.convert(values, Selection), given.get("next"), binding.encode(), "match[version]" in given)
+    return Query(
+        msgspec.convert(values, Selection), given.get("next"), binding.encode(), "match[version]" in given
+    )
 
 
 def _parameters(query: bytes, allowed: frozenset[str]) -> dict[str, str]:

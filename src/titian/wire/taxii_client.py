@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import datetime
 import os
+import random
 import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import httpx
 
 from titian.core.errors import InvalidInput, PeerRefused, PeerUntrusted
 from titian.wire.outbound import Credential, Limits, Origin, Outbound, parse_url
+from titian.wire.outbound_net import Resolver, resolve
 from titian.wire.taxii_page import Page, keep_objects, keep_records, keep_texts, read_page
 from titian.wire.taxii_pull import Cursor, PulledPage, walk
 from titian.wire.taxii_push import Batch, batches, not_sent
@@ -65,14 +67,15 @@ class TaxiiClient:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
-        **network: Any,
+        resolver: Resolver = resolve,
     ) -> None:
         """Prepare a client for ``url``: a server, its discovery, an API root, or something below one.
 
         ``key`` goes as Bearer, or as HTTP Basic when ``name`` is given. ``ca_file`` (PEM) adds authorities.
-        ``allow_private`` names the hosts that may be at loopback or private addresses. ``network`` is passed
-        to `Outbound`. Nothing is asked yet.
+        ``allow_private`` names the hosts that may be at loopback or private addresses; plain http works for
+        such a host if it is loopback. Nothing is asked yet.
 
         Raises `InvalidInput` for a URL, key or name that cannot be used.
         """
@@ -91,8 +94,9 @@ class TaxiiClient:
             transport=transport,
             clock=clock,
             sleep=sleep,
+            chance=chance,
             now=now,
-            **network,
+            resolver=resolver,
         )
         self._session = Session(http, target)
         self._origin = origin

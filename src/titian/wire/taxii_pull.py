@@ -228,8 +228,8 @@ class _Walk:
             raise PeerUntrusted("The server promises more, gives no `next`, and sends nothing.", advice=_KEPT)
         if size <= self._edge_size or self._limit * 2 > self._limits.page_objects:
             raise PeerUntrusted(
-                f"The server gives no `next`, and more objects than its page of {size} were added at "
-                f"{page.last}: they cannot be read without loss.",
+                f"The server gives no `next`, and at least as many objects as its page holds ({size}) were "
+                f"added at {page.last}: they cannot be read without loss.",
                 advice="Narrow the pull by `match`, or ask the server's operator for a larger page.",
             )
         self._edge_size = size

@@ -97,6 +97,7 @@ class Session:
         said = f"{reply.place} answers {reply.status}" + (f": {title.rstrip('.')}." if title else ".")
         if reply.status in (408, 425, 429) or reply.status >= 500:
             wait = self.http.quote(reply.headers.get("retry-after", ""))
+            wait += " seconds" if wait.isdigit() else ""
             raise Unavailable(said, advice=f"Try again after {wait}." if wait else "Try again later.")
         raise PeerRefused(said, advice=_ADVICE.get(reply.status))
 

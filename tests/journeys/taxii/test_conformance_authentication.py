@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+
 from support.nodes import Collection, Key, Node
 from support.rawhttp import exchange, request_head
 from support.stix import envelope, indicator, new_uuid
@@ -40,7 +41,9 @@ def _without_instance(message: dict[str, object]) -> dict[str, object]:
 
 
 def test_basic_and_bearer_open_the_same_door(reader: Taxii, collection: Collection) -> None:
-    """Basic SHOULD be there (section 8.2.2); peers' clients know one or the other (MISP#9858, cti-taxii-client#101)."""
+    """Basic SHOULD be there (section 8.2.2); peers' clients know one or the other (MISP#9858, cti-taxii-
+    client#101).
+    """
     assert reader.key is not None
     url = reader.node.url + reader.path(collection)
     by_name = reader.http.get(url, headers={"Accept": MEDIA_TYPE}, auth=basic(reader.key))
@@ -131,16 +134,16 @@ def test_a_revoked_key_is_a_401_at_once_and_everywhere(
     refused(client.post(collection, envelope(indicator())), 401)
 
 
-def test_a_new_key_works_at_once_and_everywhere(acting_as: As, new_key: NewKey, collection: Collection) -> None:
+def test_a_new_key_works_at_once_and_everywhere(
+    acting_as: As, new_key: NewKey, collection: Collection
+) -> None:
     """No restart, whichever worker answers."""
     client = acting_as(new_key("reader", collection))
     for _ in range(16):
         ok(client.objects(collection))
 
 
-def test_a_revoked_name_does_not_bring_its_key_back(
-    node: Node, acting_as: As, new_key: NewKey
-) -> None:
+def test_a_revoked_name_does_not_bring_its_key_back(node: Node, acting_as: As, new_key: NewKey) -> None:
     """A new key under an old name opens; the old one stays shut."""
     old = new_key("reader")
     node.revoke_key(old)

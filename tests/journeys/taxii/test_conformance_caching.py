@@ -11,6 +11,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 import zstandard
+
 from support.nodes import Collection, Key
 from support.stix import indicator, malware, revision
 from support.taxii import FIRST, LAST, MEDIA_TYPE, Taxii, basic, ok, refused
@@ -96,7 +97,9 @@ def test_no_accept_encoding_gives_plain_bytes(reader: Taxii, filled: Collection)
 
 
 def test_vary_names_what_the_answer_depends_on(reader: Taxii, filled: Collection) -> None:
-    """RFC 9110 12.5.5: a cache must not give the packed answer to who cannot unpack it, nor mine to another."""
+    """RFC 9110 12.5.5: a cache must not give the packed answer to who cannot unpack it, nor mine to
+    another.
+    """
     for encoding in ("identity", "gzip"):
         answer, _ = raw(reader, reader.objects_path(filled), encoding)
         vary = {name.strip().lower() for name in answer.headers["Vary"].split(",")}
@@ -184,7 +187,12 @@ def test_a_delete_changes_the_etag(writer: Taxii, collection: Collection, name: 
 def test_other_answers_have_other_etags(reader: Taxii, filled: Collection) -> None:
     """RFC 9110 8.8.3: one tag, one representation of one address; filters make another."""
     path = reader.objects_path(filled)
-    queries: list[dict[str, str]] = [{}, {"limit": "1"}, {"limit": "2"}, {"match[type]": "indicator", "limit": "1"}]
+    queries: list[dict[str, str]] = [
+        {},
+        {"limit": "1"},
+        {"limit": "2"},
+        {"match[type]": "indicator", "limit": "1"},
+    ]
     seen: dict[str, bytes] = {}
     for query in queries:
         answer = reader.get(path, query)
@@ -240,7 +248,9 @@ def test_a_condition_opens_no_door(stranger: Taxii, reader: Taxii, filled: Colle
 
 
 def test_an_empty_poll_can_be_conditional(writer: Taxii, collection: Collection) -> None:
-    """The cheapest question of all: nothing new? If a tag is given, it holds, and ends with the next object."""
+    """The cheapest question of all: nothing new? If a tag is given, it holds, and ends with the next
+    object.
+    """
     writer.add(collection, indicator())
     asked = {"added_after": writer.objects(collection).headers[LAST]}
     answer = writer.objects(collection, asked)

@@ -1,7 +1,7 @@
 """Writers and pollers at the same time, on several processes over one database (DESIGN law 7).
 
-On PostgreSQL, numbers drawn from a sequence or a clock before the commit become visible out of order: a poller
-that remembers the largest it saw then misses the one that commits late. Nobody may miss or see twice.
+On PostgreSQL, numbers drawn from a sequence or a clock before the commit become visible out of order: a
+poller that remembers the largest it saw then misses the one that commits late. Nobody may miss or see twice.
 """
 
 from __future__ import annotations
@@ -59,14 +59,18 @@ def _poll_by_token(client: Taxii, path: str, done: threading.Event) -> list[str]
             return found
 
 
-def test_pollers_miss_nothing_and_see_nothing_twice(writer: Taxii, reader: Taxii, collection: Collection) -> None:
+def test_pollers_miss_nothing_and_see_nothing_twice(
+    writer: Taxii, reader: Taxii, collection: Collection
+) -> None:
     """Eight writers, four pollers: by time and by token, on objects and manifest."""
     batches = [[[indicator() for _ in range(SIZE)] for _ in range(BATCHES)] for _ in range(WRITERS)]
     done = threading.Event()
     paths = [reader.objects_path(collection), reader.path(collection, "manifest")]
     with ThreadPoolExecutor(WRITERS + 4) as pool:
         pollers = [
-            pool.submit(poll, reader, path, done) for poll in (_poll_by_time, _poll_by_token) for path in paths
+            pool.submit(poll, reader, path, done)
+            for poll in (_poll_by_time, _poll_by_token)
+            for path in paths
         ]
         writers = [pool.submit(_write, writer, collection, own) for own in batches]
         try:

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from support.nodes import Collection, Key
-from support.stix import Object, envelope, identity, indicator, ipv4, malware, moment, new_uuid, revision, statement
+from support.stix import (
+    Object,
+    envelope,
+    identity,
+    indicator,
+    ipv4,
+    malware,
+    moment,
+    new_uuid,
+    revision,
+    statement,
+)
 from support.taxii import MEDIA_TYPE, Taxii, accepted, explain, ids, ok, refused
 
 As = Callable[[Key | None], Taxii]
@@ -98,7 +110,9 @@ def test_versions_are_deleted_as_asked(
     assert listed == [each["modified"] for each in left]
     if left:
         assert ok(writer.versions(collection, four[0]["id"]))["versions"] == listed
-        assert ok(writer.object(collection, four[0]["id"]))["objects"] == [max(left, key=lambda v: v["modified"])]
+        assert ok(writer.object(collection, four[0]["id"]))["objects"] == [
+            max(left, key=lambda v: v["modified"])
+        ]
         for place in places:
             answer = writer.object(collection, four[0]["id"], {"match[version]": four[place]["modified"]})
             assert answer.status_code == 404 or ok(answer) == {}
@@ -107,7 +121,9 @@ def test_versions_are_deleted_as_asked(
 
 
 @pytest.mark.parametrize("match", [{"match[version]": moment(999)}, {"match[spec_version]": "2.0"}])
-def test_a_version_that_is_not_held_is_a_404(writer: Taxii, collection: Collection, match: dict[str, str]) -> None:
+def test_a_version_that_is_not_held_is_a_404(
+    writer: Taxii, collection: Collection, match: dict[str, str]
+) -> None:
     """Nothing matched, so nothing was deleted, and the answer must not say otherwise."""
     four = _four()
     writer.add(collection, *four)
@@ -145,12 +161,14 @@ def test_a_malformed_filter_deletes_nothing(
     assert writer.held(collection) == four
 
 
-@pytest.mark.parametrize("name", ["match[type]", "match[id]", "match[verison]", "version", "added_after", "limit"])
+@pytest.mark.parametrize(
+    "name", ["match[type]", "match[id]", "match[verison]", "version", "added_after", "limit"]
+)
 def test_a_filter_that_delete_does_not_know_deletes_nothing(
     writer: Taxii, collection: Collection, name: str
 ) -> None:
-    """Section 5.7: the only valid match parameters are version and spec_version. Ignored, as section 3.4 would
-    allow for a read, a misspelt `match[version]` would delete every version: fail closed."""
+    """Section 5.7: the only valid match parameters are version and spec_version. Ignored, as section 3.4
+    would allow for a read, a misspelt `match[version]` would delete every version: fail closed."""
     four = _four()
     writer.add(collection, *four)
     refused(writer.delete(collection, four[0]["id"], {name: moment(60)}), 400)
@@ -194,7 +212,9 @@ def test_dates_never_go_back_after_the_last_object_was_deleted(writer: Taxii, co
     assert dates == sorted(set(dates))
 
 
-def test_a_conflict_is_forgotten_with_what_it_was_a_conflict_with(writer: Taxii, collection: Collection) -> None:
+def test_a_conflict_is_forgotten_with_what_it_was_a_conflict_with(
+    writer: Taxii, collection: Collection
+) -> None:
     """Whatever the node decides, it says so, and holds at most one content."""
     one = indicator()
     other = one | {"name": "told differently"}
@@ -253,7 +273,9 @@ def test_who_may_not_read_learns_nothing_by_deleting(
 def test_a_scoped_key_cannot_delete_elsewhere(
     writer: Taxii, acting_as: As, new_key: NewKey, collection: Collection, new_collection: NewCollection
 ) -> None:
-    """The collection that a key does not see is a 404 (CVE-2026-56424: checked one object, changed another)."""
+    """The collection that a key does not see is a 404 (CVE-2026-56424: checked one object, changed
+    another).
+    """
     one = indicator()
     writer.add(collection, one)
     elsewhere = new_collection()

@@ -1,4 +1,6 @@
-"""Bodies that are no envelope, or too much of one: TAXII 2.1 sections 3.7, 5.5; RFC 8259 and RFC 7493 (I-JSON)."""
+"""Bodies that are no envelope, or too much of one: TAXII 2.1 sections 3.7, 5.5; RFC 8259 and RFC 7493
+(I-JSON).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+
 from support.nodes import Collection
 from support.rawhttp import RawAnswer, exchange, request_head
 from support.stix import envelope, identity, indicator, text
@@ -88,7 +91,9 @@ DUBIOUS: dict[str, bytes] = {
 def test_dubious_json_is_refused_or_kept_exactly(
     writer: Taxii, collection: Collection, name: str, raw: bytes
 ) -> None:
-    """It never breaks a page, and is never changed on its way: refused alone, with the envelope, or byte for byte."""
+    """It never breaks a page, and is never changed on its way: refused alone, with the envelope, or byte
+    for byte.
+    """
     other = identity()
     answer = writer.post(collection, envelope(other, raw))
     page = writer.objects(collection)
@@ -114,7 +119,9 @@ def test_a_key_given_twice_is_refused(writer: Taxii, collection: Collection, nam
     assert ok(writer.objects(collection)) == {}
 
 
-def test_unknown_properties_of_an_envelope_are_ignored_or_refused(writer: Taxii, collection: Collection) -> None:
+def test_unknown_properties_of_an_envelope_are_ignored_or_refused(
+    writer: Taxii, collection: Collection
+) -> None:
     """Section 7.1.1: 422, or silently ignored."""
     body = b'{"more":false,"x_note":"hi",' + envelope(indicator())[1:]
     answer = writer.post(collection, body)

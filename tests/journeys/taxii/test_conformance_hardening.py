@@ -1,4 +1,5 @@
-"""What the open network sends: foreign hosts, odd paths, broken HTTP. Each gets a TAXII error or a closed door.
+"""What the open network sends: foreign hosts, odd paths, broken HTTP. Each gets a TAXII error or a closed
+door.
 
 Taught by: one WebSocket header that ends a worker (Granian CVE-2026-42544), a Host check by prefix (Litestar
 CVE-2026-25479), X-Forwarded-Host (Litestar PYSEC-2026-2603).
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+
 from support.nodes import Collection, Node
 from support.rawhttp import RawAnswer, exchange, receive, request_head
 from support.stix import envelope, indicator
@@ -138,7 +140,17 @@ def test_tricks_inside_a_collection_stay_inside(reader: Taxii, writer: Taxii, co
     """An object id is compared, not walked; and it must not reach another endpoint."""
     writer.add(collection, indicator())
     base = reader.objects_path(collection)
-    for trick in ("..", "%2e%2e", "..%2fmanifest", "%2e%2e%2f", "a%2fversions", "a%00", "%0d%0aX-Evil:1", "a%20b", "%"):
+    for trick in (
+        "..",
+        "%2e%2e",
+        "..%2fmanifest",
+        "%2e%2e%2f",
+        "a%2fversions",
+        "a%00",
+        "%0d%0aX-Evil:1",
+        "a%20b",
+        "%",
+    ):
         answer = ask(reader, f"{base}{trick}/")
         is_error(answer, 400, 404)
         assert answer.header("X-Evil") is None
@@ -267,7 +279,9 @@ def test_a_doubtful_framing_is_never_two_requests(
         pytest.param(b"GET /taxii2/ HTTP/9.9\r\nHost: x\r\n\r\n", id="a version to come"),
         pytest.param(b"GET  /taxii2/  HTTP/1.1\r\nHost: x\r\n\r\n", id="spaces"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2 by surprise"),
-        pytest.param(b"GET http://evil.example/taxii2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", id="absolute form"),
+        pytest.param(
+            b"GET http://evil.example/taxii2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", id="absolute form"
+        ),
         pytest.param(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", id="CONNECT"),
         pytest.param(b"G" * 100_000, id="an endless method"),
         pytest.param(b"GET /taxii2/ HTTP/1.1\nHost: x\n\n", id="bare line feeds"),
@@ -296,7 +310,9 @@ def test_a_websocket_is_not_opened(reader: Taxii, path: str) -> None:
 
 def test_an_upgrade_to_cleartext_http2_is_ignored(reader: Taxii) -> None:
     """h2c smuggling: the upgrade is not followed."""
-    answer = ask(reader, "/taxii2/", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk")
+    answer = ask(
+        reader, "/taxii2/", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk"
+    )
     assert answer.status != 101
 
 

@@ -1,7 +1,7 @@
 """Content negotiation: TAXII 2.1 sections 1.6.8 and 3.1, and the media type of every answer.
 
-Taught by: `application/json` on errors (attack-workbench-taxii-server#36), clients that could not talk to each
-other because of `Accept: application/json` (OpenCTI#4246).
+Taught by: `application/json` on errors (attack-workbench-taxii-server#36), a client that no server could
+understand because it sent `Accept: application/json` (OpenCTI#4246).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import zlib
 
 import pytest
+
 from support.nodes import Collection
 from support.stix import envelope, indicator, new_uuid
 from support.taxii import MEDIA_TYPE, Taxii, accepted, basic, ids, ok, refused
@@ -18,13 +19,17 @@ ACCEPTABLE = [
     pytest.param("application/taxii+json;version=2.1", id="as the specification writes it"),
     pytest.param("application/taxii+json; version=2.1", id="a space before the parameter"),
     pytest.param("application/taxii+json", id="no version: the latest that the server supports"),
-    pytest.param('application/taxii+json;version="2.1"', id="a quoted parameter is the same (RFC 9110 5.6.6)"),
+    pytest.param(
+        'application/taxii+json;version="2.1"', id="a quoted parameter is the same (RFC 9110 5.6.6)"
+    ),
     pytest.param("Application/TAXII+JSON;Version=2.1", id="types and parameter names have no case"),
     pytest.param("*/*", id="anything"),
     pytest.param("application/*", id="any application type"),
     pytest.param("text/html,application/taxii+json;version=2.1;q=0.5", id="second choice in a list"),
     pytest.param("application/taxii+json;version=2.0, application/taxii+json;version=2.1", id="two versions"),
-    pytest.param("application/taxii+json;version=2.1,application/stix+json;version=2.1", id="as section 5.3 asks"),
+    pytest.param(
+        "application/taxii+json;version=2.1,application/stix+json;version=2.1", id="as section 5.3 asks"
+    ),
     pytest.param("application/json, */*;q=0.1", id="anything, as a last resort"),
     pytest.param("text/html, , application/taxii+json", id="an empty element is ignored (RFC 9110 5.6.1)"),
 ]
@@ -154,7 +159,9 @@ def test_a_compressed_body_is_bounded_by_what_it_unpacks_to(writer: Taxii, colle
 def test_every_error_is_a_taxii_error(
     reader: Taxii, writer: Taxii, stranger: Taxii, collection: Collection
 ) -> None:
-    """Sections 3.1 and 3.6.1: the media type and the error resource, for each status (attack-workbench#36)."""
+    """Sections 3.1 and 3.6.1: the media type and the error resource, for each status (attack-
+    workbench#36).
+    """
     path = reader.objects_path(collection)
     bound = ok(writer.get(writer.root))["max_content_length"]
     refused(reader.objects(collection, {"limit": "0"}), 400)

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 import trustme
+
 from support.nodes import Node, end_each, environment, executable
 from support.stix import indicator
 from support.taxii import MEDIA_TYPE, basic, client_for, ok
@@ -23,11 +24,15 @@ NewNode = Callable[..., Node]
 def _workers(node: Node) -> list[psutil.Process]:
     """The processes below `titian serve` that accept connections."""
     family = node.family()[1:]
-    return [each for each in family if any(c.status == psutil.CONN_LISTEN for c in each.net_connections("tcp"))]
+    return [
+        each for each in family if any(c.status == psutil.CONN_LISTEN for c in each.net_connections("tcp"))
+    ]
 
 
 def test_a_worker_that_dies_is_replaced(new_node: NewNode, http: httpx.Client) -> None:
-    """With two workers, one killed: the node goes on answering, and is soon whole again (Granian CVE-2026-42544)."""
+    """With two workers, one killed: the node goes on answering, and is soon whole again (Granian
+    CVE-2026-42544).
+    """
     own = new_node(workers=2)
     made, key = own.add_collection("kept"), own.add_key("key", "writer")
     client = client_for(own.serve(), key, http)
@@ -131,7 +136,9 @@ def test_tls_12_and_13_are_spoken(tls_node: Node, authority: trustme.CA, version
     context.minimum_version = context.maximum_version = version
     key = tls_node.add_key("key", "reader")
     with httpx.Client(verify=context) as client:
-        answer = client.get(f"https://localhost:{tls_node.port}/taxii2/", auth=basic(key), headers={"Accept": MEDIA_TYPE})
+        answer = client.get(
+            f"https://localhost:{tls_node.port}/taxii2/", auth=basic(key), headers={"Accept": MEDIA_TYPE}
+        )
     ok(answer)
 
 
@@ -141,9 +148,8 @@ def test_older_tls_and_plain_http_get_nothing(tls_node: Node) -> None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")
-    # Python warns of what this test is about: asking for a version that nobody should speak.
-    with pytest.warns(DeprecationWarning):
-        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):  # Python warns of what this test is about
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with socket.create_connection(("127.0.0.1", tls_node.port), timeout=5) as plain, pytest.raises(OSError):  # noqa: PT011
         context.wrap_socket(plain).close()

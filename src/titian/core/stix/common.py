@@ -1,7 +1,7 @@
 """The properties that objects share, and the small types they are made of (STIX 2.1 sections 2, 3 and 7.2.3).
 
-Structs are frozen. Properties they do not know are ignored here: whoever holds an object also holds its bytes,
-and nothing is ever written out from a struct.
+Structs are frozen. Properties they do not know are ignored here: whoever holds an object also holds its
+bytes, and nothing is ever written out from a struct.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import msgspec
 from titian.core.stix.identifier import is_identifier
 from titian.core.stix.object_rules import (
     MARKING_OR_LANGUAGE,
-    SELECTOR_SYNTAX,
-    SELECTOR_TARGET,
     at_least_one,
     in_order,
 )
@@ -27,7 +25,6 @@ from titian.core.stix.rules import (
     IDENTIFIER,
     LANGUAGE,
     MILLISECONDS,
-    OWN_IDENTIFIER,
     SPEC_VERSION,
     Rule,
     between,
@@ -36,6 +33,7 @@ from titian.core.stix.rules import (
     refers_to,
     step,
 )
+from titian.core.stix.selectors import SELECTOR_SYNTAX, SELECTOR_TARGET
 from titian.core.stix.timestamp import Timestamp
 from titian.core.stix.vocabulary import ENUMERATIONS
 
@@ -197,7 +195,7 @@ class StixObject(msgspec.Struct, frozen=True, kw_only=True):
     EXTENSIONS: ClassVar[Mapping[str, PartType]] = {}
     """The extensions that the specification predefines for the type, by key."""
 
-    id: Annotated[str, OWN_IDENTIFIER]
+    id: Identifier
     object_marking_refs: MarkingRefs | None = None
     granular_markings: tuple[GranularMarking, ...] | None = None
     extensions: Extensions | None = None
@@ -211,7 +209,7 @@ class StixObject(msgspec.Struct, frozen=True, kw_only=True):
 class VersionedObject(StixObject, frozen=True, kw_only=True):
     """What domain objects and relationship objects share (STIX 2.1 section 3.2)."""
 
-    RULES = (in_order("created", "modified", clause="3.6.1"),)
+    RULES: ClassVar[tuple[Rule, ...]] = (in_order("created", "modified", clause="3.6.1"),)
 
     spec_version: Annotated[str, SPEC_VERSION]
     created: Annotated[Timestamp, MILLISECONDS]

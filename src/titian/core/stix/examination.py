@@ -10,7 +10,23 @@ import msgspec
 from titian.core.errors import InvalidTimestamp
 from titian.core.stix import json_text
 from titian.core.stix.identifier import is_type_name
-from titian.core.stix.rules import FINE, HERE, PROPERTY_NAME, Rule, step
+from titian.core.stix.rulebook import (
+    DEPTH,
+    DUPLICATE_KEY,
+    ENCODING,
+    ID_PREFIX,
+    JSON,
+    LARGE_INTEGER,
+    NOT_AN_OBJECT,
+    NULL,
+    REQUIRED,
+    RESERVED_NAME,
+    SIZE,
+    TIMESTAMP,
+    TYPE_NAME,
+    WRONG_TYPE,
+)
+from titian.core.stix.rules import PROPERTY_NAME, Rule, step
 from titian.core.stix.schema import (
     CUSTOM_OBJECT,
     CUSTOM_OBSERVABLE,
@@ -18,7 +34,6 @@ from titian.core.stix.schema import (
     SHAPES,
     Property,
     Shape,
-    all_rules,
     is_clean,
     read_hook,
 )
@@ -52,49 +67,6 @@ class Examined(msgspec.Struct, frozen=True):
     violations: tuple[Violation, ...]
 
 
-def _structural(name: str, clause: str, message: str, *, tolerable: bool = False) -> Rule:
-    return Rule(name=name, clause=clause, message=message, find=lambda value: FINE, tolerable=tolerable)
-
-
-JSON = _structural("json", "RFC 8259", "Send one complete JSON text.")
-ENCODING = _structural("utf-8", "2.15", "Encode the text as UTF-8 without lone surrogates.")
-SIZE = _structural("object-size", "RFC 8259 section 9", "Keep an object within 8 MiB.")
-DEPTH = _structural("nesting", "RFC 8259 section 9", "Nest objects and lists at most 64 deep.")
-NOT_AN_OBJECT = _structural("not-an-object", "1.2.10", "Send a JSON object.")
-DUPLICATE_KEY = _structural("duplicate-key", "2.3", "Give each key of an object once; readers differ on which counts.")
-WRONG_TYPE = _structural("wrong-type", "", "Give a value of the type that the property has.")
-TIMESTAMP = _structural("timestamp", "2.16.1", "Write the timestamp as YYYY-MM-DDTHH:mm:ss[.s+]Z, in UTC.")
-REQUIRED = _structural("required-property", "", "Give the required property.")
-NULL = _structural("null-value", "3.1", "Leave the property out instead of giving null.")
-LARGE_INTEGER = _structural("integer-size", "2.10", "Give an integer between -(2**53)+1 and (2**53)-1.")
-TYPE_NAME = _structural(
-    "type-name", "3.1", "Name the type with 3 to 250 characters of a-z, 0-9 and single hyphens."
-)
-RESERVED_NAME = _structural("reserved-name", "3.8", "Choose another name, this one is reserved.")
-ID_PREFIX = Rule(
-    name="id-prefix",
-    clause="2.9",
-    message="Start the id with the value of the type property and two hyphens.",
-    find=lambda value: FINE if value["id"].startswith(value["type"] + "--") else (".id",),
-    reads=("id", "type"),
-)
-STRUCTURAL = (
-    JSON,
-    ENCODING,
-    SIZE,
-    DEPTH,
-    NOT_AN_OBJECT,
-    DUPLICATE_KEY,
-    WRONG_TYPE,
-    TIMESTAMP,
-    REQUIRED,
-    NULL,
-    LARGE_INTEGER,
-    TYPE_NAME,
-    PROPERTY_NAME,
-    RESERVED_NAME,
-    ID_PREFIX,
-)
 _convert = msgspec.convert
 
 
@@ -131,13 +103,7 @@ def examine(raw: bytes | memoryview, *, strict: bool = True) -> Examined:
         value = _convert(source, shape.struct, dec_hook=read_hook)
     except (msgspec.ValidationError, InvalidTimestamp):
         return _explain(raw, source, shape, None, strict)
-    # No null stands anywhere if the letters do not; a text that has them is looked at closely.
-    if (
-        (b"null" not in raw or not _has_null(source))
-        and is_clean(source, shape)
-        and _has_unique_keys(raw, source)
-        and not _is_misnamed(source, shape)
-    ):
+    if is_clean(source, shape) and _has_unique_keys(raw, source) and not _is_misnamed(source, shape):
         return Examined(source["id"], kind, _version(value), value, ())
     return _explain(raw, source, shape, value, strict)
 
@@ -151,7 +117,9 @@ def _shape_of_custom(source: Mapping[str, Any]) -> Shape:
     """A new type is versioned if its extension says so, or else if it has the dates of a versioned object."""
     extensions = source.get("extensions")
     if isinstance(extensions, dict):
-        kinds = [content.get("extension_type") for content in extensions.values() if isinstance(content, dict)]
+        kinds = [
+            content.get("extension_type") for content in extensions.values() if isinstance(content, dict)
+        ]
         if "new-sdo" in kinds or "new-sro" in kinds:
             return CUSTOM_OBJECT
         if "new-sco" in kinds:
@@ -160,18 +128,6 @@ def _shape_of_custom(source: Mapping[str, Any]) -> Shape:
 
 
 # --- the quick way: is anything wrong? ----------------------------------------------------------------------
-
-
-def _has_null(source: Any) -> bool:
-    waiting = [source]
-    while waiting:
-        container = waiting.pop()
-        for item in container.values() if isinstance(container, dict) else container:
-            if item is None:
-                return True
-            if isinstance(item, (dict, list)):
-                waiting.append(item)
-    return False
 
 
 def _has_unique_keys(raw: bytes, source: Mapping[str, Any]) -> bool:
@@ -187,14 +143,7 @@ def _is_misnamed(source: Mapping[str, Any], shape: Shape) -> bool:
     return not is_type_name(source["type"]) or bool(ID_PREFIX.find(source))
 
 
-def _has_unique_keys(raw: bytes, source: Mapping[str, Any]) -> bool:
-    try:
-        return json_text.has_unique_keys(raw, source)
-    except OverflowError:
-        return False
-
-
-# --- the thorough way: what is wrong, and where? -------------------------------------------------------------
+# --- the thorough way: what is wrong, and where? ----------------------------------------------------------
 
 
 def _unreadable(rule: Rule, detail: str = "", place: str = "") -> Examined:
@@ -286,7 +235,10 @@ def _report_property(report: _Report, value: Any, known: Property, path: str) ->
     if known.part is not None:
         return _report_parts(report, value, known, known.part, path)
     if known.item is not None and isinstance(value, list):
-        typed = all([_is_typed(report, item, known.item, known, f"{path}[{i}]") for i, item in enumerate(value)])
+        each_typed = [
+            _is_typed(report, item, known.item, known, f"{path}[{i}]") for i, item in enumerate(value)
+        ]
+        typed = all(each_typed)
     else:
         typed = _is_typed(report, value, known.annotation, known, path)
     if typed:
@@ -319,9 +271,9 @@ def _report_parts(report: _Report, value: Any, known: Property, part: Shape, pat
         return _report_part(report, value, known, part, path)
     if not isinstance(value, list):
         return _is_typed(report, value, known.annotation, known, path)
-    typed = all([_report_part(report, item, known, part, f"{path}[{i}]") for i, item in enumerate(value)])
+    each_typed = [_report_part(report, item, known, part, f"{path}[{i}]") for i, item in enumerate(value)]
     _report_rules(report, value, known.rules, path)
-    return typed
+    return all(each_typed)
 
 
 def _report_part(report: _Report, value: Any, known: Property, part: Shape, path: str) -> bool:
@@ -339,33 +291,3 @@ def _report_extensions(report: _Report, value: Mapping[str, Any], shape: Shape) 
     for key, part in shape.extensions.items():
         if isinstance(value.get(key), dict):
             _report_object(report, value[key], part, f".extensions{step(key)}")
-
-
-# --- the table ------------------------------------------------------------------------------------------------
-
-
-class RuleDescription(msgspec.Struct, frozen=True):
-    """A row of the table of rules."""
-
-    name: str
-    clauses: tuple[str, ...]
-    """Sections of STIX 2.1 (or an RFC) where the rule comes from."""
-    message: str
-    """What to do; for a rule with parameters, its first instance."""
-    tolerable: bool
-    """Whether it is reported only when strict."""
-
-
-def _clause_key(clause: str) -> tuple[Any, ...]:
-    return (1, clause) if clause.startswith("RFC") else (0, *(int(part) for part in clause.split(".") if part))
-
-
-def describe_rules() -> tuple[RuleDescription, ...]:
-    """Every rule that `examine` holds an object against, sorted by name: the table for the documentation."""
-    rows: dict[str, tuple[set[str], Rule]] = {}
-    for rule in (*STRUCTURAL, *all_rules()):
-        rows.setdefault(rule.name, (set(), rule))[0].update({rule.clause} - {""})
-    return tuple(
-        RuleDescription(name, tuple(sorted(clauses, key=_clause_key)), rule.message, rule.tolerable)
-        for name, (clauses, rule) in sorted(rows.items())
-    )

@@ -55,6 +55,11 @@ _match_type_name = re.compile(_TYPE).fullmatch
 _LONGEST_TYPE = 250
 
 
+def identifier_matcher(type: str) -> Callable[[str], object]:
+    """A quick test for identifiers of one ``type``: what it returns is true for them, None for others."""
+    return re.compile(rf"{re.escape(type)}--{_UUID}").fullmatch
+
+
 def is_type_name(text: str) -> bool:
     """Whether ``text`` may name a type: lower case, words joined by hyphens, 3 to 250 (STIX 2.1 section 3.1).
 

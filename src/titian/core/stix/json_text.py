@@ -1,4 +1,4 @@
-"""JSON read with distrust: repeated keys, depth, size, and whether two texts say the same (RFC 8259, RFC 7493)."""
+"""JSON read with distrust: repeated keys, depth, size, and whether two texts say the same (RFC 8259)."""
 
 from __future__ import annotations
 
@@ -128,8 +128,9 @@ def oversized_integers(value: Any) -> list[str]:
 def same_content(a: bytes, b: bytes) -> bool:
     """Whether two JSON texts say the same, however they spell it.
 
-    Whitespace, order of keys, escapes, the spelling of numbers and of one instant as a timestamp do not count;
-    ``true`` and ``1`` differ. A text that cannot be read, or repeats a key, is the same only as itself.
+    Whitespace, order of keys, escapes, the spelling of numbers and of one instant as a timestamp do not
+    count; ``true`` and ``1`` differ. A text that cannot be read, or repeats a key, is the same only as
+    itself.
 
     >>> same_content(b'{"a":1,"b":"2020-01-01T00:00:00Z"}', b'{"b":"2020-01-01T00:00:00.000Z", "a":1.0}')
     True

@@ -13,10 +13,9 @@ from titian.core.stix.common import (
     IdentityRef,
     PartType,
     StixObject,
-    Texts,
     VersionedObject,
 )
-from titian.core.stix.object_rules import NOT_MARKED_BY_ITSELF, absent, needs
+from titian.core.stix.object_rules import NOT_MARKED_BY_ITSELF, absent
 from titian.core.stix.rules import (
     EMPTY_DICTIONARY,
     FINE,
@@ -27,8 +26,8 @@ from titian.core.stix.rules import (
     SPEC_VERSION,
     Rule,
     each,
-    one_of,
     on_languages,
+    one_of,
     refers_not_to,
     step,
 )
@@ -176,11 +175,11 @@ class ExtensionDefinition(VersionedObject, frozen=True, kw_only=True, tag="exten
     CLAUSE = "7.3"
     RULES = (
         EXTENSION_PROPERTIES,
-        needs("id", "created_by_ref", clause="7.3.1"),
         absent("defanged", clause="3.2", tolerable=False),
         absent("confidence", "lang", "extensions", clause="7.3.1"),
     )
 
+    created_by_ref: IdentityRef
     name: str
     schema: str
     version: str
@@ -211,7 +210,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, tag="bundle"):
     """A container without meaning (STIX 2.1 section 8). Its objects are examined one by one."""
 
     CLAUSE: ClassVar[str] = "8.1"
-    RULES: ClassVar[tuple[Rule, ...]] = ()
+    RULES: ClassVar[tuple[Rule, ...]] = (absent("spec_version", "created", "modified", clause="8.1"),)
     EXTENSIONS: ClassVar[Mapping[str, PartType]] = {}
 
     id: Annotated[str, IDENTIFIER]

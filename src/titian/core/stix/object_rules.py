@@ -1,14 +1,12 @@
-"""The rules on one object as a whole: which properties go together, in what order, what a selector selects."""
+"""The rules on one object as a whole: which properties go together, in what order."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Interface, IPv6Interface
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from titian.core.errors import InvalidTimestamp
-from titian.core.stix.identifier import ID_CONTRIBUTING, observable_id
 from titian.core.stix.pattern import pattern_error
 from titian.core.stix.rules import FINE, HERE, Rule, step
 from titian.core.stix.timestamp import Timestamp
@@ -218,182 +216,6 @@ def external_id(source_name: str, pattern: str, *, clause: str) -> Rule:
         when=("external_references",),
         tolerable=True,
     )
-
-
-# --- observables ------------------------------------------------------------------------------------------
-
-_VERSIONING = ("created_by_ref", "created", "modified", "revoked")
-
-
-def versioned_observable(type: str) -> Rule:
-    """An observable with versioning properties has no deterministic id: others could never version it."""
-
-    def find(value: Json) -> Sequence[str]:
-        if value.keys().isdisjoint(_VERSIONING):
-            return FINE
-        identifier = value["id"]
-        return (".id",) if identifier == observable_id(type, value) else FINE
-
-    return Rule(
-        name="versioned-observable",
-        clause="3.6",
-        message="Give an observable that has created or modified an id outside the deterministic namespace.",
-        find=find,
-        reads=("id", *_VERSIONING, *ID_CONTRIBUTING[type]),
-    )
-
-
-def random_id(type: str) -> Rule:
-    """An observable without any ID-contributing property has a UUIDv4."""
-    contributing = ID_CONTRIBUTING[type]
-    at_version = len(type) + 2 + len("xxxxxxxx-xxxx-")
-
-    def find(value: Json) -> Sequence[str]:
-        if value.keys().isdisjoint(contributing) and value["id"][at_version : at_version + 1] != "4":
-            return (".id",)
-        return FINE
-
-    return Rule(
-        name="random-id",
-        clause="2.9",
-        message="Use a UUIDv4 where no ID-contributing property is present.",
-        find=find,
-        reads=("id", *contributing),
-        tolerable=True,
-    )
-
-
-# --- forms of observable values; defanged ones are not held to them -----------------------------------------
-
-
-def _form(name: str, clause: str, message: str, is_well_formed: Callable[[str], bool]) -> Rule:
-    def find(value: Json) -> Sequence[str]:
-        fine = value.get("defanged") is True or is_well_formed(value["value"])
-        return FINE if fine else (".value",)
-
-    return Rule(
-        name=name, clause=clause, message=message, find=find, reads=("value", "defanged"), tolerable=True
-    )
-
-
-def _is_network(text: str, kind: type[IPv4Interface] | type[IPv6Interface]) -> bool:
-    if "%" in text or len(text) > 64:
-        return False
-    try:
-        kind(text)
-    except ValueError:
-        return False
-    return True
-
-
-_LABEL = r"(?:[^\W]|[_*])(?:[\w-]{0,61}[\w])?"
-_is_domain_name = re.compile(rf"(?:{_LABEL}\.){{0,126}}{_LABEL}\.?").fullmatch
-_is_email_address = re.compile(r'(?:[^\s"<>@]{1,256}|"[^"\r\n]{1,256}")@[^\s"<>@]{1,256}').fullmatch
-_is_url = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,63}:[^\s<>\"{}|\\^`\x00-\x20]+").fullmatch
-
-IPV4_FORM = _form(
-    "ip-address",
-    "6.8",
-    "Write IPv4 addresses in CIDR notation, such as 198.51.100.0/24.",
-    lambda text: _is_network(text, IPv4Interface),
-)
-IPV6_FORM = _form(
-    "ip-address",
-    "6.9",
-    "Write IPv6 addresses in CIDR notation, such as 2001:db8::/96.",
-    lambda text: _is_network(text, IPv6Interface),
-)
-DOMAIN_NAME_FORM = _form(
-    "domain-name",
-    "6.4",
-    "Write a domain name of RFC 1034 and RFC 5890: labels of at most 63 characters joined by dots.",
-    lambda text: len(text) <= 254 and _is_domain_name(text) is not None,
-)
-EMAIL_ADDRESS_FORM = _form(
-    "email-address",
-    "6.5",
-    "Write the address alone (RFC 5322 addr-spec); a name belongs into display_name.",
-    lambda text: _is_email_address(text) is not None,
-)
-URL_FORM = _form(
-    "url-form",
-    "6.15",
-    "Write a URL of RFC 3986 with its scheme; percent-encode what it may not hold.",
-    lambda text: _is_url(text) is not None,
-)
-
-# --- granular markings ------------------------------------------------------------------------------------
-
-_SELECTOR_PART = re.compile(r"[A-Za-z0-9_-]{1,250}|\[(?:0|[1-9][0-9]{0,8})\]").fullmatch
-
-
-def select(value: Any, selector: str) -> Any:
-    """What ``selector`` selects in ``value``. Raises `KeyError` when there is nothing (STIX 2.1 section 7.2.3).
-
-    >>> select({"labels": ["a", "b"]}, "labels.[1]")
-    'b'
-    """
-    for part in selector.split("."):
-        if part.startswith("[") and part.endswith("]") and isinstance(value, list):
-            index = part[1:-1]
-            if not (index.isascii() and index.isdigit()) or int(index[:9]) >= len(value) or len(index) > 9:
-                raise KeyError(selector)
-            value = value[int(index)]
-        elif isinstance(value, Mapping) and part in value:
-            value = value[part]
-        else:
-            raise KeyError(selector)
-    return value
-
-
-def _selectors(value: Json) -> list[tuple[str, str]]:
-    return [
-        (f".granular_markings[{i}].selectors[{j}]", selector)
-        for i, marking in enumerate(value["granular_markings"])
-        for j, selector in enumerate(marking.get("selectors", ()))
-        if isinstance(selector, str)
-    ]
-
-
-def _selects(value: Json, selector: str) -> bool:
-    try:
-        select(value, selector)
-    except KeyError:
-        return False
-    return True
-
-
-def _find_selector_syntax(value: Json) -> Sequence[str]:
-    if "granular_markings" not in value:
-        return FINE
-    return [
-        place for place, selector in _selectors(value) if not all(map(_SELECTOR_PART, selector.split(".")))
-    ]
-
-
-def _find_selector_target(value: Json) -> Sequence[str]:
-    if "granular_markings" not in value:
-        return FINE
-    return [place for place, selector in _selectors(value) if not _selects(value, selector)]
-
-
-SELECTOR_SYNTAX = Rule(
-    name="selector-syntax",
-    clause="7.2.3",
-    message="Write the selector as property names, keys and [index] parts joined by dots.",
-    find=_find_selector_syntax,
-    reads=("granular_markings",),
-    when=("granular_markings",),
-)
-
-SELECTOR_TARGET = Rule(
-    name="selector-target",
-    clause="7.2.3",
-    message="Select something that this object has.",
-    find=_find_selector_target,
-    reads=("granular_markings",),
-    when=("granular_markings",),
-)
 
 
 def _find_either_marking(value: Json) -> Sequence[str]:

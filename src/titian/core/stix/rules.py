@@ -1,8 +1,8 @@
 """What a rule is, and the rules on one value: names, identifiers, references, hashes, ranges, vocabularies.
 
 A rule's ``find`` gets a value whose JSON type is already right and returns the places that break it, as path
-pieces relative to that value: ``()`` when all is well, ``("",)`` for the value itself. Rules that need several
-properties of one object are in `titian.core.stix.object_rules`.
+pieces relative to that value: ``()`` when all is well, ``("",)`` for the value itself. Rules that need
+several properties of one object are in `titian.core.stix.object_rules`.
 """
 
 from __future__ import annotations
@@ -90,31 +90,12 @@ def matching(name: str, pattern: str, message: str, *, clause: str = "", tolerab
 
 # --- identifiers and references ---------------------------------------------------------------------------
 
-_MOST_REMEMBERED = 50_000
-_valid_identifiers: set[str] = set()
-"""Identifiers already found well formed: authors, markings and hubs of the graph come again and again."""
-
-
-def _find_identifier(value: str) -> Sequence[str]:
-    if value in _valid_identifiers:
-        return FINE
-    if not is_identifier(value):
-        return HERE
-    if len(_valid_identifiers) >= _MOST_REMEMBERED:
-        _valid_identifiers.clear()
-    _valid_identifiers.add(value)
-    return FINE
-
-
 IDENTIFIER = Rule(
     name="identifier",
     clause="2.9",
     message="Write the identifier as object-type--UUID, with a lower-case RFC 4122 UUID.",
-    find=_find_identifier,
+    find=lambda value: FINE if is_identifier(value) else HERE,
 )
-
-OWN_IDENTIFIER = msgspec.structs.replace(IDENTIFIER, find=lambda value: FINE if is_identifier(value) else HERE)
-"""The same for the object's own id, which is seldom met twice and not worth remembering."""
 
 
 def id_of(type: str) -> Rule:
@@ -222,7 +203,7 @@ def _find_hash_format(value: Mapping[str, str]) -> Sequence[str]:
 HASH_FORMAT = Rule(
     name="hash-format",
     clause="2.7",
-    message="Give the hash in the form its algorithm's name promises, for example 64 hexadecimal digits for SHA-256.",
+    message="Give the hash in the form its algorithm has, for example 64 hexadecimal digits for SHA-256.",
     find=_find_hash_format,
 )
 

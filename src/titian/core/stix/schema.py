@@ -1,12 +1,13 @@
 """The structs read once into tables: what each property must be, and which rules hold for it.
 
-The declarations are the single source: a rule stands in the annotation of its property, or in ``RULES`` of its
-struct. From them come the tables: `is_clean` asks quickly whether anything is wrong, and
+The declarations are the single source: a rule stands in the annotation of its property, or in ``RULES`` of
+its struct. From them come the tables: `is_clean` asks quickly whether anything is wrong, and
 `titian.core.stix.examination` says what and where.
 """
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -16,15 +17,17 @@ import msgspec
 from titian.core.errors import InvalidTimestamp
 from titian.core.stix import meta, sco, sdo, sro
 from titian.core.stix.common import REDEFINED_TYPE
+from titian.core.stix.identifier import identifier_matcher
+from titian.core.stix.json_text import is_flat, too_deep
 from titian.core.stix.rules import (
     EMPTY_DICTIONARY,
     EMPTY_LIST,
+    IDENTIFIER,
     INTEGER,
     PROPERTY_NAME,
     Rule,
     id_of,
 )
-from titian.core.stix.json_text import is_flat, too_deep
 from titian.core.stix.timestamp import Timestamp
 
 Find = Callable[[Any], Sequence[str]]
@@ -73,6 +76,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     checks: tuple[tuple[str, Find], ...]
     """By property; each must come back empty."""
+    matches: Callable[[str], object] | None
+    """The test of the object's own id, if it has one."""
     whole: tuple[Find, ...]
     """On the object as a whole; each must come back empty."""
     open: tuple[str, ...]
@@ -89,6 +94,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     extensions: dict[str, Shape]
     """Predefined extensions by key."""
+    matches: Callable[[str], object] | None
+    """The test of the object's own id, if it has one and its type is known."""
     plans: dict[tuple[str, ...], Plan]
     """Plans by the names of the properties present. Bounded: the names come from outside."""
 
@@ -124,7 +131,7 @@ def _with_clause(rule: Rule, clause: str) -> Rule:
 def _clause_of(struct: type, name: str) -> str:
     """The section of the class that declares the property; common properties are in 3.2."""
     for base in struct.__mro__:
-        if name in base.__dict__.get("__annotations__", {}):
+        if name in inspect.get_annotations(base):
             return str(base.__dict__.get("CLAUSE", "3.2"))
     return "3.2"
 
@@ -145,7 +152,7 @@ def _property(struct: type, name: str, hint: Any, required: bool) -> Property:
     bare, rules = _split(_without_none(hint))
     clause = _clause_of(struct, name)
     item = get_args(bare)[0] if get_origin(bare) is tuple else None
-    part = next((shape_of(kind) for kind in (bare, item) if _is_struct(kind)), None)
+    part = next((shape_of(kind) for kind in (bare, item) if kind is not None and _is_struct(kind)), None)
     return Property(
         name=name,
         clause=clause,
@@ -177,11 +184,12 @@ def plan_for(value: Mapping[str, Any], shape: Shape) -> Plan | None:
             if name in names
             for find in _finds(known, shape)
         ),
-        whole=tuple(
-            rule.find for rule in shape.rules if not rule.by_names and names >= set(rule.when)
-        ),
+        matches=shape.matches,
+        whole=tuple(rule.find for rule in shape.rules if not rule.by_names and names >= set(rule.when)),
         open=tuple(
-            name for name in names if name not in shape.properties or shape.properties[name].is_open
+            name
+            for name in names
+            if name != "type" and (name not in shape.properties or shape.properties[name].is_open)
         ),
     )
     if len(shape.plans) >= _MOST_PLANS:
@@ -192,8 +200,13 @@ def plan_for(value: Mapping[str, Any], shape: Shape) -> Plan | None:
 
 def is_clean(value: dict[str, Any], shape: Shape) -> bool:
     """Whether ``value``, whose types are right already, breaks no rule. The quick way: no reasons."""
+    for item in value.values():
+        if item is None:
+            return False
     plan = shape.plans.get(tuple(value)) or plan_for(value, shape)
     if plan is None:
+        return False
+    if plan.matches is not None and plan.matches(value["id"]) is None:
         return False
     for name, find in plan.checks:
         if find(value[name]):
@@ -209,7 +222,52 @@ def is_clean(value: dict[str, Any], shape: Shape) -> bool:
     return True
 
 
+_MOST_REMEMBERED = 4_096
+
+
+def _remembering(known: Property) -> Find:
+    """One check for all rules of a reference, or of a list of them.
+
+    What was found well formed is remembered: authors, markings, hubs of the graph come again and again.
+    """
+    seen: set[str] = set()
+    finds = tuple(rule.find for rule in known.rules)
+
+    def find_any(values: Sequence[str]) -> Sequence[str]:
+        for value in values:
+            if value not in seen:
+                break
+        else:
+            if values:
+                return ()
+        for find in finds:
+            if places := find(values):
+                return places
+        remember(values)
+        return ()
+
+    def find_one(value: str) -> Sequence[str]:
+        if value in seen:
+            return ()
+        for find in finds:
+            if find(value):
+                return _DIRTY
+        remember((value,))
+        return ()
+
+    def remember(values: Sequence[str]) -> None:
+        if len(seen) + len(values) > _MOST_REMEMBERED:
+            seen.clear()
+        seen.update(values[:_MOST_REMEMBERED])
+
+    return find_one if known.item is None else find_any
+
+
 def _finds(known: Property, shape: Shape) -> list[Find]:
+    if known.name == "id" and shape.matches is not None:
+        return []
+    if any(rule.name == IDENTIFIER.name for rule in known.rules):
+        return [_remembering(known)]
     finds = [rule.find for rule in known.rules]
     if known.part is not None:
         finds.append(_part_check(known.part, many=known.item is not None))
@@ -284,6 +342,7 @@ def shape_of(struct: type[Any]) -> Shape:
         required=frozenset(name for name, known in properties.items() if known.required),
         rules=rules,
         extensions=extensions,
+        matches=identifier_matcher(tag) if isinstance(tag, str) else None,
         plans={},
     )
     _shapes[struct] = shape

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
-from titian.core.stix.common import Hashes, Identifiers, StixObject, Texts
+from titian.core.stix.common import Hashes, Identifiers, PartType, StixObject, Texts
 from titian.core.stix.object_rules import (
-    DOMAIN_NAME_FORM,
-    EMAIL_ADDRESS_FORM,
-    IPV4_FORM,
-    IPV6_FORM,
     NOT_ACTIVE_AFTER_END,
-    URL_FORM,
     at_least_one,
     in_order,
     needs,
     not_both,
     only_if,
+)
+from titian.core.stix.observable_rules import (
+    DOMAIN_NAME_FORM,
+    EMAIL_ADDRESS_FORM,
+    IPV4_FORM,
+    IPV6_FORM,
+    URL_FORM,
     random_id,
     versioned_observable,
 )
@@ -184,7 +187,7 @@ class File(Observable, frozen=True, kw_only=True, tag="file"):
         needs("name_enc", "name", clause="3.1"),
         versioned_observable("file"),
     )
-    EXTENSIONS = {
+    EXTENSIONS: ClassVar[Mapping[str, PartType]] = {
         "archive-ext": ArchiveExtension,
         "ntfs-ext": NtfsExtension,
         "pdf-ext": PdfExtension,
@@ -256,7 +259,7 @@ class NetworkTraffic(Observable, frozen=True, kw_only=True, tag="network-traffic
         NOT_ACTIVE_AFTER_END,
         versioned_observable("network-traffic"),
     )
-    EXTENSIONS = {
+    EXTENSIONS: ClassVar[Mapping[str, PartType]] = {
         "http-request-ext": HttpRequestExtension,
         "icmp-ext": IcmpExtension,
         "socket-ext": SocketExtension,
@@ -304,7 +307,7 @@ class Process(Observable, frozen=True, kw_only=True, tag="process"):
         ),
         random_id("process"),
     )
-    EXTENSIONS = {
+    EXTENSIONS: ClassVar[Mapping[str, PartType]] = {
         "windows-process-ext": WindowsProcessExtension,
         "windows-service-ext": WindowsServiceExtension,
     }
@@ -371,7 +374,7 @@ class UserAccount(Observable, frozen=True, kw_only=True, tag="user-account"):
         versioned_observable("user-account"),
         random_id("user-account"),
     )
-    EXTENSIONS = {"unix-account-ext": UnixAccountExtension}
+    EXTENSIONS: ClassVar[Mapping[str, PartType]] = {"unix-account-ext": UnixAccountExtension}
 
     user_id: str | None = None
     credential: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from titian.core.stix.common import Identifiers, KillChainPhase, Texts, VersionedObject
 from titian.core.stix.object_rules import (
@@ -17,7 +17,7 @@ from titian.core.stix.object_rules import (
     not_both,
 )
 from titian.core.stix.observed import CONTAINED_OBJECT, CONTAINER_REFERENCE
-from titian.core.stix.rules import IDENTIFIER, between, each, one_of, refers_to
+from titian.core.stix.rules import IDENTIFIER, Rule, between, each, one_of, refers_to
 from titian.core.stix.timestamp import Timestamp
 from titian.core.stix.vocabulary import SCO_TYPES
 
@@ -27,7 +27,7 @@ Phases = tuple[KillChainPhase, ...]
 class DomainObject(VersionedObject, frozen=True, kw_only=True):
     """What all domain objects share; alone, the header of a custom one (STIX 2.1 sections 3.2 and 11.2)."""
 
-    RULES = (absent("defanged", clause="3.2", tolerable=False),)
+    RULES: ClassVar[tuple[Rule, ...]] = (absent("defanged", clause="3.2", tolerable=False),)
 
 
 class AttackPattern(DomainObject, frozen=True, kw_only=True, tag="attack-pattern"):

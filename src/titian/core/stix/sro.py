@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from titian.core.stix.common import VersionedObject
 from titian.core.stix.object_rules import absent, in_order
 from titian.core.stix.rules import (
     IDENTIFIER,
     RELATIONSHIP_TYPE,
+    Rule,
     between,
     each,
     refers_not_to,
@@ -30,7 +31,7 @@ _NOT_SIGHTED = refers_not_to(
 class RelationshipObject(VersionedObject, frozen=True, kw_only=True):
     """What both relationship objects share (STIX 2.1 section 3.2)."""
 
-    RULES = (absent("defanged", clause="3.2", tolerable=False),)
+    RULES: ClassVar[tuple[Rule, ...]] = (absent("defanged", clause="3.2", tolerable=False),)
 
 
 class Relationship(RelationshipObject, frozen=True, kw_only=True, tag="relationship"):

@@ -58,7 +58,7 @@ class Timestamp:
                 and text[-1] == "Z"
                 and text[4] == "-" == text[7]
                 and text[13] == ":" == text[16]
-                and (text[19] == "Z" or text[19] == "." and text[20] != "Z")
+                and (text[19] == "Z" or (text[19] == "." and text[20] != "Z"))
                 and text[11:13] != "24"
             ):
                 if len(text) <= _MICROSECOND_LENGTH:
@@ -104,11 +104,13 @@ class Timestamp:
         return max(0, len(self.text) - len("2016-01-20T12:31:12.Z"))
 
     def __eq__(self, other: object) -> bool:
+        """The same instant."""
         if not isinstance(other, Timestamp):
             return NotImplemented
         return self._moment == other._moment and self._beyond == other._beyond
 
     def __lt__(self, other: Timestamp) -> bool:
+        """An earlier instant."""
         if not isinstance(other, Timestamp):
             return NotImplemented
         if self._moment == other._moment:
@@ -117,15 +119,19 @@ class Timestamp:
         return self._moment < other._moment
 
     def __hash__(self) -> int:
+        """Of the instant."""
         return hash((self._moment, self._beyond))
 
     def __repr__(self) -> str:
+        """For a reader of a test."""
         return f"Timestamp({self.text!r})"
 
     def __str__(self) -> str:
+        """The text."""
         return self.text
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
+        """By its text."""
         return Timestamp.parse, (self.text,)
 
 

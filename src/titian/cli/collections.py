@@ -1,0 +1,72 @@
+"""``titian collections``."""
+
+from typing import Annotated
+
+import typer
+
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, table
+
+app = typer.Typer(help="Add and list collections.", no_args_is_help=True)
+
+
+@app.command(
+    epilog='Example:  titian collections add "Financing" --alias financing --description "Wallets and transfers"'
+)
+def add(
+    name: Annotated[str, typer.Argument(help="Its title, as partners will read it.")],
+    home: Home = DEFAULT_HOME,
+    description: Annotated[str | None, typer.Option(help="What it holds.")] = None,
+    alias: Annotated[str | None, typer.Option(help="A short name that may stand in URLs for the id.")] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Partners can read, but add nothing.")
+    ] = False,
+    inbox: Annotated[bool, typer.Option("--inbox", help="Partners can add, but read nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Add a collection and print its id."""
+    with node(home) as opened:
+        made = opened.collections.add(
+            name, description=description, alias=alias, readable=not inbox, writable=not read_only
+        )
+    if json:
+        print_json({"id": made.id, "name": made.name, "alias": made.alias})
+    else:
+        out.print(made.id, markup=False)
+
+
+@app.command("list", epilog="Example:  titian collections list --json")
+def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """List the collections with the number of object versions each holds."""
+    with node(home) as opened:
+        listed = opened.collections.list()
+    if json:
+        print_json(
+            [
+                {"id": one.collection.id, "name": one.collection.name, "alias": one.collection.alias,
+                 "description": one.collection.description, "readable": one.collection.readable,
+                 "writable": one.collection.writable, "count": one.count}
+                for one in listed
+            ]
+        )  # fmt: skip
+        return
+    table(
+        "Collections",
+        {"id": "left", "name": "left", "alias": "left", "partners": "left", "objects": "right"},
+        [
+            (
+                one.collection.id,
+                one.collection.name,
+                one.collection.alias,
+                _rights(one.collection),
+                f"{one.count:,}",
+            )
+            for one in listed
+        ],
+    )
+
+
+def _rights(collection: object) -> str:
+    readable, writable = getattr(collection, "readable", False), getattr(collection, "writable", False)
+    return {(True, True): "read, add", (True, False): "read", (False, True): "add"}.get(
+        (readable, writable), "nothing"
+    )

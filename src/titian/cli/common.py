@@ -1,0 +1,107 @@
+"""What the verbs share: their common options, and how they print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from titian.core.view import Source
+from titian.exchange.hold import Rejection
+from titian.node import Node, open_node
+
+DEFAULT_HOME: Final = Path("~/.titian")
+
+Home = Annotated[
+    Path,
+    typer.Option("--home", envvar="TITIAN_HOME", help="Folder of the node.", show_default=True),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def node(home: Path) -> Node:
+    """Open the node in ``home``."""
+    return open_node(home.expanduser())
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on one line."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def table(title: str, columns: dict[str, str], rows: list[tuple[Any, ...]]) -> None:
+    """Print a table; ``columns`` maps each heading to ``left`` or ``right``."""
+    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for heading, justify in columns.items():
+        made.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        made.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(made)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Iterator[Any]:
+    """A progress bar on standard error; yields what is called with each further count."""
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn()]  # fmt: skip
+    with Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=total, rate="")
+
+        def advance(count: int) -> None:
+            bar.advance(task, count)
+            speed = bar.tasks[0].speed
+            if speed:
+                bar.update(task, rate=f"{speed:,.0f}/s")
+
+        yield advance
+
+
+@contextmanager
+def file_progress(*, quiet: bool = False) -> Iterator[Any]:
+    """A progress bar over the bytes of the files being read; yields what is called with a file and a count."""
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+               TextColumn("{task.fields[objects]:,} objects"), TimeElapsedColumn(), TimeRemainingColumn()]  # fmt: skip
+    with Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("Reading", total=None, objects=0)
+        read = 0
+
+        def advance(source: Source, count: int) -> None:
+            nonlocal read
+            read += count
+            bar.update(task, completed=source.position, total=source.size, objects=read)
+
+        yield advance
+
+
+def rejections(found: Sequence[Rejection], most: int = 40) -> None:
+    """Print what was not taken in, and why."""
+    if not found:
+        return
+    table(
+        "",
+        {"object": "left", "path": "left", "why": "left", "rule": "left", "STIX 2.1": "left"},
+        [(one.id or "–", one.path, one.message, one.rule, one.clause) for one in found[:most]],
+    )
+    if len(found) > most:
+        out.print(f"… and {len(found) - most:,} more; --json lists them all.")

@@ -1,0 +1,165 @@
+"""``titian demo``: two nodes on this machine exchange real intelligence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.panel import Panel
+
+from titian.cli.common import Json, err, out, print_json, progress, table
+from titian.cli.remote import remote_collection
+from titian.core.access import Role
+from titian.core.errors import Unavailable
+from titian.exchange.carry import PullReport
+from titian.exchange.hold import HoldReport
+from titian.node import open_node
+from titian.setup import init_node
+from titian.wire.galaxies import demo_objects, demo_size
+
+app = typer.Typer()
+
+COLLECTION: Final = "Technology and terrorism"
+_FIRST, _SECOND = ("Indonesia (demo)", "ID"), ("Japan (demo)", "JP")
+
+
+@app.command(epilog="Example:  titian demo --once")
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Do not stay up afterwards.")] = False,
+    port: Annotated[
+        int, typer.Option(help="Port of the first node; 0 takes a free one.", min=0, max=65535)
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """See it work: one node loads real intelligence and serves it over TAXII 2.1, a second one pulls it all.
+
+    The intelligence is that of the MISP galaxies: ATT&CK, threat actors, UAVs, INTERPOL virtual-asset terms, and
+    more, turned into STIX 2.1. Everything stays on this machine, in a temporary folder that is removed at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="titian-demo-") as folder:
+        first, second = Path(folder, "indonesia"), Path(folder, "japan")
+        collection, key = _load(first, quiet=json)
+        with _serving(first, port) as url:
+            report, arrivals = _pull(second, url, collection, key, quiet=json)
+            _show(report, arrivals, json=json)
+            if not once:
+                _invite(url, collection, key)
+
+
+def _load(home: Path, *, quiet: bool) -> tuple[str, str]:
+    name, country = _FIRST
+    init_node(home, name=name, country=country)
+    with open_node(home) as node, progress("Loading real intelligence", demo_size(), quiet=quiet) as advance:
+        collection = node.collections.add(COLLECTION, alias="demo", description="MISP galaxies as STIX 2.1")
+        begun = time.perf_counter()
+        report = node.exchange.hold(demo_objects(), collection, source="pymispgalaxies", progress=advance)
+        seconds = time.perf_counter() - begun
+        _, key = node.keys.add("japan", Role.READER)
+    if not quiet:
+        err.print(f"{name}: {report.added:,} objects loaded in {seconds:.1f} s ({report.added / seconds:,.0f} objects/s).",
+                  markup=False)  # fmt: skip
+    return collection.id, key
+
+
+@contextmanager
+def _serving(home: Path, port: int) -> Iterator[str]:
+    """Serve a node in a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "titian", "serve", "--home", str(home), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.startswith("listening on "):
+            raise Unavailable("The first node did not come up.", advice="What it said stands above.")
+        yield line.removeprefix("listening on ").strip()
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class _Arrivals:
+    """How many objects of each type arrived, and how long that took: a page's seconds are shared by its objects."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance = advance
+        self._begun = self._last = time.perf_counter()
+        self.count: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+
+    def page(self, held: HoldReport) -> None:
+        now = time.perf_counter()
+        for name, count in held.types.items():
+            self.count[name] += count
+            self.seconds[name] += (now - self._last) * count / held.read  # type: ignore[assignment]
+        self._last = now
+        self._advance(held.read)
+
+    @property
+    def total(self) -> float:
+        return self._last - self._begun
+
+
+def _pull(home: Path, url: str, collection: str, key: str, *, quiet: bool) -> tuple[PullReport, _Arrivals]:
+    name, country = _SECOND
+    init_node(home, name=name, country=country)
+    with open_node(home) as node, remote_collection(url, collection, key, None, None) as remote:
+        into = node.collections.add("From Indonesia")
+        with progress(f"{name} pulls over TAXII 2.1", demo_size(), quiet=quiet) as advance:
+            arrivals = _Arrivals(advance)
+            return node.exchange.pull(remote, into, on_page=arrivals.page), arrivals
+
+
+def _show(report: PullReport, arrivals: _Arrivals, *, json: bool) -> None:
+    added, seconds = report.held.added, arrivals.total
+    if json:
+        print_json(
+            {"arrived": added, "types": arrivals.count, "rejected": report.held.rejected, "pages": report.pages,
+             "seconds": round(seconds, 3), "objects_per_second": round(added / seconds)}
+        )  # fmt: skip
+        return
+    rows = [(name, count, arrivals.seconds[name]) for name, count in arrivals.count.most_common()]
+    table(
+        f"What arrived at {_SECOND[0]}: checked, stored, durable",
+        {"type": "left", "count": "right", "seconds": "right", "objects/s": "right"},
+        [
+            (name, f"{count:,}", f"{took:.2f}", f"{count / took:,.0f}")
+            for name, count, took in [*rows, ("all", added, seconds)]
+        ],
+    )
+    if report.held.rejected:
+        out.print(f"{len(report.held.rejected):,} were rejected.")
+
+
+def _invite(url: str, collection: str, key: str) -> None:
+    out.print(
+        Panel(
+            f"The first node stays up at {url}taxii2/ — Ctrl-C ends it.\n\n"
+            "[bold]curl[/]\n"
+            f"curl -s -H 'Authorization: Bearer {key}' \\\n"
+            f"  -H 'Accept: application/taxii+json;version=2.1' \\\n"
+            f"  '{url}taxii2/root/collections/{collection}/objects/?limit=2&match[type]=uav'\n\n"
+            "[bold]taxii2-client[/] (pip install taxii2-client)\n"
+            "from taxii2client.v21 import Collection\n"
+            f'collection = Collection("{url}taxii2/root/collections/{collection}/",\n'
+            f'                        user="japan", password="{key}")\n'
+            "print(collection.get_objects(limit=2))",
+            title="Try it",
+        )
+    )
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        out.print("The demo is over; its folder is removed.")

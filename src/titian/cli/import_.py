@@ -1,0 +1,51 @@
+"""``titian import``."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from titian.cli.common import DEFAULT_HOME, Home, Json, file_progress, node, out, print_json, rejections
+
+app = typer.Typer()
+
+
+class Format(Enum):
+    """Formats of files that can be read."""
+
+    AUTO = "auto"
+    STIX = "stix"
+    MISP = "misp"
+    CSV = "csv"
+
+
+@app.command(
+    epilog="Example:  titian import bundle.json feed/ indicators.csv --collection Financing --marking tlp:green"
+)
+def import_verb(
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders that are MISP feeds.", exists=True)],
+    collection: Annotated[str, typer.Option(help="Where to: name, id or alias.")],
+    home: Home = DEFAULT_HOME,
+    format: Annotated[Format, typer.Option(help="What the files are; auto looks into each.")] = Format.AUTO,
+    marking: Annotated[
+        str | None, typer.Option(help="Marking for objects that have none, as tlp:green or tlp:amber+strict.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Take STIX 2.1, MISP or CSV files into a collection.
+
+    Each object is checked by itself: what is valid is taken in, what is not is told with its rule.
+    """
+    with node(home) as opened, file_progress(quiet=json) as advance:
+        found = opened.collections.find(collection)
+        report = opened.exchange.import_files(
+            files, found, format=format.value, marking=marking, progress=advance
+        )
+    if json:
+        print_json(
+            {"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected}
+        )
+    else:
+        out.print(f"{report.read:,} read, {report.added:,} added, {report.known:,} known already.")
+        rejections(report.rejected)

@@ -1,0 +1,73 @@
+"""``titian keys``."""
+
+from typing import Annotated
+
+import typer
+
+from titian.cli.common import DEFAULT_HOME, Home, Json, err, node, out, print_json, table
+from titian.core.access import Role
+from titian.wire.taxii import timestamp
+
+app = typer.Typer(help="Add, list and revoke the keys of partners and tools.", no_args_is_help=True)
+
+
+@app.command(epilog="Example:  titian keys add npa-japan --role reader --collection Financing")
+def add(
+    name: Annotated[str, typer.Argument(help="Who will hold it; also the user name of HTTP Basic.")],
+    role: Annotated[
+        Role, typer.Option(help="reader reads; writer also adds and deletes; admin also sees metrics.")
+    ],
+    home: Home = DEFAULT_HOME,
+    collection: Annotated[
+        str | None, typer.Option(help="The only collection it opens: name, id or alias.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a key and print it. It is shown this once: the node keeps only its digest."""
+    with node(home) as opened:
+        found = None if collection is None else opened.collections.find(collection)
+        key, secret = opened.keys.add(name, role, collection=found)
+    if json:
+        print_json({"name": key.name, "key": secret, "role": key.role.value})
+        return
+    out.print(secret, markup=False)
+    err.print("Keep it now: it is not shown again.")
+
+
+@app.command("list", epilog="Example:  titian keys list --json")
+def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
+    """List the keys, without the keys themselves."""
+    with node(home) as opened:
+        keys = opened.keys.list()
+        names = {one.collection.num: one.collection.name for one in opened.collections.list()}
+    rows = [
+        {"name": key.name, "role": key.role.value, "collection": None if key.collection is None else names[key.collection],
+         "created": timestamp(key.created), "revoked": None if key.revoked is None else timestamp(key.revoked)}
+        for key in keys
+    ]  # fmt: skip
+    if json:
+        print_json(rows)
+        return
+    table(
+        "Keys",
+        {"name": "left", "role": "left", "collection": "left", "created": "left", "revoked": "left"},
+        [
+            (row["name"], row["role"], row["collection"] or "all", row["created"], row["revoked"] or "–")
+            for row in rows
+        ],
+    )
+
+
+@app.command(epilog="Example:  titian keys revoke npa-japan")
+def revoke(
+    name: Annotated[str, typer.Argument(help="The name of the key.")],
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Revoke a key: it is refused from the next request on."""
+    with node(home) as opened:
+        key = opened.keys.revoke(name)
+    if json:
+        print_json({"name": key.name, "role": key.role.value, "revoked": True})
+    else:
+        out.print(f"The key {key.name} opens nothing any more.", markup=False)

@@ -1,0 +1,53 @@
+"""``titian pull``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, progress, rejections
+from titian.cli.remote import CaFile, Key, KeyName, RemoteId, Url, remote_collection
+from titian.core.errors import NotFound
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example:  titian pull https://taxii.example.org/ --collection indicators --key $KEY --into partners"
+)
+def pull(
+    url: Url,
+    collection: RemoteId,
+    home: Home = DEFAULT_HOME,
+    key: Key = None,
+    user: KeyName = None,
+    into: Annotated[
+        str | None, typer.Option(help="Collection here; made if it is missing. Without it, the remote title.")
+    ] = None,
+    ca_file: CaFile = None,
+    json: Json = False,
+) -> None:
+    """Fetch what is new in a collection of another TAXII 2.1 server. Goes on where the last pull ended.
+
+    What is not valid STIX 2.1 goes to the quarantine with its reason; nothing is dropped without a word.
+    """
+    with node(home) as opened, remote_collection(url, collection, key, user, ca_file) as remote:
+        name = into or remote.collection.title
+        try:
+            held = opened.collections.find(name)
+        except NotFound:
+            held = opened.collections.add(name, description=f"Pulled from {url}")
+        with progress(f"Pulling {remote.collection.title}", quiet=json) as advance:
+            report = opened.exchange.pull(remote, held, on_page=lambda page: advance(page.read))
+    if json:
+        print_json(
+            {"read": report.held.read, "added": report.held.added, "known": report.held.known,
+             "rejected": report.held.rejected, "skipped": report.skipped, "pages": report.pages,
+             "into": {"id": held.id, "name": held.name}}
+        )  # fmt: skip
+        return
+    out.print(f"{report.held.read:,} read in {report.pages:,} pages, {report.held.added:,} added to {held.name}, "
+              f"{report.held.known:,} known already.", markup=False)  # fmt: skip
+    rejections(report.held.rejected)
+    for line in report.skipped[:20]:
+        out.print(f"  skipped {line}", markup=False)

@@ -1,0 +1,43 @@
+"""``titian push``."""
+
+from typing import Annotated
+
+import typer
+
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, progress
+from titian.cli.remote import CaFile, Key, KeyName, RemoteId, Url, remote_collection
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example:  titian push https://taxii.example.org/ --collection inbox --key $KEY --from Financing"
+)
+def push(
+    url: Url,
+    collection: RemoteId,
+    source: Annotated[str, typer.Option("--from", help="Collection of this node: name, id or alias.")],
+    home: Home = DEFAULT_HOME,
+    key: Key = None,
+    user: KeyName = None,
+    ca_file: CaFile = None,
+    json: Json = False,
+) -> None:
+    """Send a collection to another TAXII 2.1 server. What is there already is harmless. Exit 1 if any is refused."""
+    with node(home) as opened, remote_collection(url, collection, key, user, ca_file) as remote:
+        held = next(
+            one
+            for one in opened.collections.list()
+            if one.collection.id == opened.collections.find(source).id
+        )
+        with progress(f"Pushing {held.collection.name}", held.count, quiet=json) as advance:
+            report = opened.exchange.push(held.collection, remote, progress=advance)
+    refused = [{"id": id_, "reason": why} for id_, why in report.refused]
+    if json:
+        print_json({"sent": report.sent, "accepted": report.accepted, "refused": refused})
+    else:
+        out.print(f"{report.sent:,} sent, {report.accepted:,} accepted, {len(refused):,} refused.")
+        for one in refused[:20]:
+            out.print(f"  {one['id']}: {one['reason']}", markup=False)
+    if refused:
+        raise typer.Exit(1)
