@@ -69,9 +69,7 @@ def database_address(home: Path, settings: Settings) -> str:
 def require_home(home: Path) -> Settings:
     """Read the settings of the node in ``home``. Raises :class:`NotFound` when there is none."""
     if not (home / FILE).exists():
-        raise NotFound(
-            f"There is no node in {home}.", advice="Run `titian init` first, or name another --home."
-        )
+        raise NotFound(f"There is no node in {home}.", advice="Run `titian init` first, or name another --home.")
     return read_settings(home)
 
 

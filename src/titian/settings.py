@@ -49,9 +49,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     page_limit_max: Annotated[
         int, Meta(ge=1, le=10_000, description="Objects on a page at most, whatever is asked for.")
     ] = 5000
-    page_cache_bytes: Annotated[
-        int, Meta(ge=0, description="Memory of one worker for pages it has just sent.")
-    ] = 32 << 20
+    page_cache_bytes: Annotated[int, Meta(ge=0, description="Memory of one worker for pages it has just sent.")] = (
+        32 << 20
+    )
     requests_per_second: Annotated[
         int, Meta(ge=0, description="Sustained requests a second of one key in one worker; 0 for no limit.")
     ] = 1000
@@ -63,9 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 60
     log_level: Annotated[
         str,
-        Meta(
-            pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."
-        ),
+        Meta(pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."),
     ] = "info"
     log_format: Annotated[
         str, Meta(pattern="^(json|console)$", description="json, or console for a person's eyes.")
@@ -86,11 +84,7 @@ def rows() -> list[Row]:
     table = []
     for field in msgspec.structs.fields(Settings):
         help_text = next(
-            (
-                meta.description
-                for meta in get_args(hints[field.name])
-                if isinstance(meta, Meta) and meta.description
-            ),
+            (meta.description for meta in get_args(hints[field.name]) if isinstance(meta, Meta) and meta.description),
             "",
         )
         table.append(Row(field.name, msgspec.json.encode(field.default).decode(), help_text))
@@ -112,11 +106,7 @@ def read_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Se
         if text is not None:
             kind = get_args(hint)[0]
             values[name] = (
-                text.split(",")
-                if get_origin(kind) is tuple
-                else int(text)
-                if kind is int and text.isdigit()
-                else text
+                text.split(",") if get_origin(kind) is tuple else int(text) if kind is int and text.isdigit() else text
             )
     try:
         return msgspec.convert(values, Settings)

@@ -17,9 +17,7 @@ def add(
     home: Home = DEFAULT_HOME,
     description: Annotated[str | None, typer.Option(help="What it holds.")] = None,
     alias: Annotated[str | None, typer.Option(help="A short name that may stand in URLs for the id.")] = None,
-    read_only: Annotated[
-        bool, typer.Option("--read-only", help="Partners can read, but add nothing.")
-    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Partners can read, but add nothing.")] = False,
     inbox: Annotated[bool, typer.Option("--inbox", help="Partners can add, but read nothing.")] = False,
     json: Json = False,
 ) -> None:
@@ -67,6 +65,4 @@ def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
 
 def _rights(collection: object) -> str:
     readable, writable = getattr(collection, "readable", False), getattr(collection, "writable", False)
-    return {(True, True): "read, add", (True, False): "read", (False, True): "add"}.get(
-        (readable, writable), "nothing"
-    )
+    return {(True, True): "read, add", (True, False): "read", (False, True): "add"}.get((readable, writable), "nothing")

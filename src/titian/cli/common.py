@@ -101,7 +101,7 @@ def rejections(found: Sequence[Rejection], most: int = 40) -> None:
     table(
         "",
         {"object": "left", "path": "left", "why": "left", "rule": "left", "STIX 2.1": "left"},
-        [(one.id or "–", one.path, one.message, one.rule, one.clause) for one in found[:most]],
+        [(one.id or "-", one.path, one.message, one.rule, one.clause) for one in found[:most]],
     )
     if len(found) > most:
         out.print(f"… and {len(found) - most:,} more; --json lists them all.")

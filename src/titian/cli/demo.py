@@ -34,9 +34,7 @@ _FIRST, _SECOND = ("Indonesia (demo)", "ID"), ("Japan (demo)", "JP")
 @app.command(epilog="Example:  titian demo --once")
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Do not stay up afterwards.")] = False,
-    port: Annotated[
-        int, typer.Option(help="Port of the first node; 0 takes a free one.", min=0, max=65535)
-    ] = 0,
+    port: Annotated[int, typer.Option(help="Port of the first node; 0 takes a free one.", min=0, max=65535)] = 0,
     json: Json = False,
 ) -> None:
     """See it work: one node loads real intelligence and serves it over TAXII 2.1, a second one pulls it all.

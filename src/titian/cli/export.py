@@ -42,9 +42,7 @@ def export(
         raise typer.BadParameter("--json needs -o: standard output can hold only one of the two.")
     with node(home) as opened:
         found = next(
-            one
-            for one in opened.collections.list()
-            if one.collection.id == opened.collections.find(collection).id
+            one for one in opened.collections.list() if one.collection.id == opened.collections.find(collection).id
         )
         with progress("Writing", found.count, quiet=json or output is None) as advance:
             options = {"format": format.value, "every_version": every_version, "progress": advance}
@@ -53,9 +51,7 @@ def export(
                 sys.stdout.buffer.flush()
             else:
                 # Written beside and moved into place: a file that is there is whole.
-                with tempfile.NamedTemporaryFile(
-                    dir=output.parent, prefix=f".{output.name}.", delete=False
-                ) as file:
+                with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
                     try:
                         report = opened.exchange.export(found.collection, file, **options)
                     except BaseException:
@@ -70,9 +66,7 @@ def export(
             }
         )
         return
-    err.print(
-        f"{report.written:,} written" + (f", {len(report.left_out):,} left out:" if report.left_out else ".")
-    )
+    err.print(f"{report.written:,} written" + (f", {len(report.left_out):,} left out:" if report.left_out else "."))
     for where, why in report.left_out[:20]:
         err.print(f"  {where}: {why}", markup=False)
     if len(report.left_out) > 20:

@@ -39,13 +39,9 @@ def import_verb(
     """
     with node(home) as opened, file_progress(quiet=json) as advance:
         found = opened.collections.find(collection)
-        report = opened.exchange.import_files(
-            files, found, format=format.value, marking=marking, progress=advance
-        )
+        report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
     if json:
-        print_json(
-            {"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected}
-        )
+        print_json({"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected})
     else:
         out.print(f"{report.read:,} read, {report.added:,} added, {report.known:,} known already.")
         rejections(report.rejected)

@@ -35,9 +35,7 @@ def init(
         raise typer.BadParameter("A new node needs --name and --country.")
     record = init_node(home, name=name, country=country, database=database)
     if json:
-        print_json(
-            {"home": str(home), "identity": record.identity, "name": record.name, "country": record.country}
-        )
+        print_json({"home": str(home), "identity": record.identity, "name": record.name, "country": record.country})
         return
     out.print(f"Node {record.name} ({record.country}) is set up in {home}.", markup=False)
     out.print(f"  → titian collections add NAME --home {home}", markup=False)

@@ -14,13 +14,9 @@ app = typer.Typer(help="Add, list and revoke the keys of partners and tools.", n
 @app.command(epilog="Example:  titian keys add npa-japan --role reader --collection Financing")
 def add(
     name: Annotated[str, typer.Argument(help="Who will hold it; also the user name of HTTP Basic.")],
-    role: Annotated[
-        Role, typer.Option(help="reader reads; writer also adds and deletes; admin also sees metrics.")
-    ],
+    role: Annotated[Role, typer.Option(help="reader reads; writer also adds and deletes; admin also sees metrics.")],
     home: Home = DEFAULT_HOME,
-    collection: Annotated[
-        str | None, typer.Option(help="The only collection it opens: name, id or alias.")
-    ] = None,
+    collection: Annotated[str | None, typer.Option(help="The only collection it opens: name, id or alias.")] = None,
     json: Json = False,
 ) -> None:
     """Make a key and print it. It is shown this once: the node keeps only its digest."""
@@ -51,10 +47,7 @@ def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     table(
         "Keys",
         {"name": "left", "role": "left", "collection": "left", "created": "left", "revoked": "left"},
-        [
-            (row["name"], row["role"], row["collection"] or "all", row["created"], row["revoked"] or "–")
-            for row in rows
-        ],
+        [(row["name"], row["role"], row["collection"] or "all", row["created"], row["revoked"] or "-") for row in rows],
     )
 
 

@@ -1,6 +1,5 @@
 """``titian pull``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer

@@ -10,9 +10,7 @@ from titian.cli.remote import CaFile, Key, KeyName, RemoteId, Url, remote_collec
 app = typer.Typer()
 
 
-@app.command(
-    epilog="Example:  titian push https://taxii.example.org/ --collection inbox --key $KEY --from Financing"
-)
+@app.command(epilog="Example:  titian push https://taxii.example.org/ --collection inbox --key $KEY --from Financing")
 def push(
     url: Url,
     collection: RemoteId,
@@ -25,11 +23,7 @@ def push(
 ) -> None:
     """Send a collection to another TAXII 2.1 server. What is there already is harmless. Exit 1 if any is refused."""
     with node(home) as opened, remote_collection(url, collection, key, user, ca_file) as remote:
-        held = next(
-            one
-            for one in opened.collections.list()
-            if one.collection.id == opened.collections.find(source).id
-        )
+        held = next(one for one in opened.collections.list() if one.collection.id == opened.collections.find(source).id)
         with progress(f"Pushing {held.collection.name}", held.count, quiet=json) as advance:
             report = opened.exchange.push(held.collection, remote, progress=advance)
     refused = [{"id": id_, "reason": why} for id_, why in report.refused]

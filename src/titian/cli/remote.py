@@ -15,15 +15,11 @@ from titian.wire.taxii_remote import RemoteCollection
 
 Url = Annotated[str, typer.Argument(help="The server, its discovery, or an API root.")]
 RemoteId = Annotated[str, typer.Option("--collection", help="The remote collection: id, alias or title.")]
-Key = Annotated[
-    str | None, typer.Option("--key", envvar="TITIAN_REMOTE_KEY", help="The key the partner gave; Bearer.")
-]
+Key = Annotated[str | None, typer.Option("--key", envvar="TITIAN_REMOTE_KEY", help="The key the partner gave; Bearer.")]
 KeyName = Annotated[str | None, typer.Option("--user", help="Send the key by HTTP Basic under this name.")]
 CaFile = Annotated[
     Path | None,
-    typer.Option(
-        "--ca-file", help="PEM file of a private authority to trust besides the public ones.", exists=True
-    ),
+    typer.Option("--ca-file", help="PEM file of a private authority to trust besides the public ones.", exists=True),
 ]
 
 
@@ -33,7 +29,5 @@ def remote_collection(
 ) -> Iterator[RemoteCollection]:
     """Open a remote collection. Who types an address names its host: it may be on this machine or a private one."""
     host = urlsplit(url).hostname
-    with TaxiiClient(
-        url, key=key, name=user, ca_file=ca_file, allow_private={host} if host else ()
-    ) as client:
+    with TaxiiClient(url, key=key, name=user, ca_file=ca_file, allow_private={host} if host else ()) as client:
         yield RemoteCollection(client, collection)

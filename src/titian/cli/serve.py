@@ -23,17 +23,13 @@ def announce(url: str) -> None:
 def serve_verb(
     home: Home = DEFAULT_HOME,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
-    ] = 8440,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8440,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="PEM file with the certificate chain.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file with its private key.")] = None,
     plain_http: Annotated[
         bool,
-        typer.Option(
-            "--plain-http", help="Serve beyond this machine without TLS: only behind a proxy that does TLS."
-        ),
+        typer.Option("--plain-http", help="Serve beyond this machine without TLS: only behind a proxy that does TLS."),
     ] = False,
 ) -> None:
     """Serve the node over TAXII 2.1 until Ctrl-C or SIGTERM.

@@ -125,8 +125,7 @@ class Carry:
             told = silent if progress is None else partial(progress, source)
             held = self._hold.hold(source, collection, source=f"file {path.name}", progress=told)
             held.rejected += [
-                Rejection(None, problem.where, "not-carried-over", "-", problem.reason)
-                for problem in source.problems
+                Rejection(None, problem.where, "not-carried-over", "-", problem.reason) for problem in source.problems
             ]
             total = merged(total, held)
         return total
@@ -156,9 +155,7 @@ class Carry:
             report.left_out.append((problem.where, problem.reason))
 
         definitions = self._shelf.objects(collection, Selection(types=frozenset({"marking-definition"})))
-        report.written = self._formats.write(
-            counted(), format, stream, definitions=definitions, problem=left_out
-        )
+        report.written = self._formats.write(counted(), format, stream, definitions=definitions, problem=left_out)
         return report
 
     def pull(

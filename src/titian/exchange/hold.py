@@ -111,9 +111,7 @@ class Hold:
         for judged in invalid:
             report.rejected += reject(judged)
         if invalid and keep_rejected:
-            set_aside = [
-                SetAside(j.id or "", "; ".join(r.message for r in reject(j)), j.raw) for j in invalid
-            ]
+            set_aside = [SetAside(j.id or "", "; ".join(r.message for r in reject(j)), j.raw) for j in invalid]
             self._shelf.set_aside(collection, set_aside, source=source)
         valid = [judged.incoming for judged in batch if judged.incoming is not None]
         for item, appended in zip(valid, self._shelf.append(collection, valid, source=source), strict=True):

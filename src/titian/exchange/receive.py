@@ -38,9 +38,7 @@ def split(body: bytes) -> list[bytes]:
             advice='Send {"objects": [ … ]} with STIX 2.1 objects, in UTF-8.',
         ) from None
     if not envelope.objects:
-        raise InvalidInput(
-            "The envelope holds no objects.", advice="Put at least one STIX object into objects."
-        )
+        raise InvalidInput("The envelope holds no objects.", advice="Put at least one STIX object into objects.")
     if repeated:
         raise InvalidInput("A key of the envelope stands in it twice.", advice="Send each key once.")
     return [bytes(raw) for raw in envelope.objects]
@@ -98,14 +96,10 @@ class Receive:
     def now(self, collection: Collection, objects: Sequence[bytes], *, source: str) -> Future[Receipt]:
         """Judge and append at once; the future is done when it is durable."""
         judged = [judge(raw) for raw in objects]
-        receipt = Receipt(
-            id=self._identify(), received=self._clock(), total=len(objects), successes=[], failures=[]
-        )
+        receipt = Receipt(id=self._identify(), received=self._clock(), total=len(objects), successes=[], failures=[])
         return self._take(collection, receipt, judged, source)
 
-    def later(
-        self, collection: Collection, objects: Sequence[bytes], body: bytes, *, source: str
-    ) -> Future[Receipt]:
+    def later(self, collection: Collection, objects: Sequence[bytes], body: bytes, *, source: str) -> Future[Receipt]:
         """Keep the request; the future is done when that is durable. :meth:`work_off` does the rest."""
         receipt = Receipt(id=self._identify(), received=self._clock(), total=len(objects))
         return self._intake.defer(collection, receipt, body, source=source)
@@ -128,9 +122,7 @@ class Receive:
         while done < len(objects) and not stopping():
             judged = [judge(raw) for raw in objects[done : done + BATCH]]
             done += len(judged)
-            self._take(
-                deferred.collection, receipt, judged, deferred.source, finished=done == len(objects)
-            ).result()
+            self._take(deferred.collection, receipt, judged, deferred.source, finished=done == len(objects)).result()
 
     def _take(
         self,

@@ -1,0 +1,1 @@
+"""SQL for objects, collections, keys and receipts, on SQLite and PostgreSQL."""

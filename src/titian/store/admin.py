@@ -76,9 +76,7 @@ class Collections:
     def list(self) -> list[Listed]:
         """Every collection with its count."""
         with self._store.reading() as tx:
-            return [
-                Listed(collection, count_entries(tx, collection.num)) for collection in list_collections(tx)
-            ]
+            return [Listed(collection, count_entries(tx, collection.num)) for collection in list_collections(tx)]
 
     def find(self, reference: str) -> Collection:
         """Find a collection by name, id or alias. Raises :class:`NotFound`."""
@@ -105,9 +103,7 @@ class Keys:
         """Make a key; returns what the node keeps, and the key itself, which it does not keep."""
         name = plain("name", name)
         if ":" in name:
-            raise InvalidInput(
-                "A key's name cannot hold a colon.", advice="HTTP Basic ends the name there (RFC 7617)."
-            )
+            raise InvalidInput("A key's name cannot hold a colon.", advice="HTTP Basic ends the name there (RFC 7617).")
         ident, secret, digest = mint(self._random)
         key = Key(id=ident, name=name, digest=digest, role=role, created=self._store.clock(),
                   collection=None if collection is None else collection.num)  # fmt: skip

@@ -112,6 +112,7 @@ class PerThread:
         self._lock = threading.Lock()
 
     def get(self, purpose: str, connect: Callable[[], T]) -> T:
+        """This thread\'s connection for a purpose, opened when it is first asked for."""
         connection: T | None = getattr(self._local, purpose, None)
         if connection is None:
             connection = connect()
@@ -121,6 +122,7 @@ class PerThread:
         return connection
 
     def drop(self, purpose: str) -> None:
+        """Close this thread\'s connection for a purpose."""
         connection = getattr(self._local, purpose, None)
         if connection is not None:
             setattr(self._local, purpose, None)
@@ -129,6 +131,7 @@ class PerThread:
             connection.close()
 
     def close(self) -> None:
+        """Close every connection, also those of other threads."""
         with self._lock:
             for connection in self._all:
                 connection.close()
@@ -169,7 +172,7 @@ class _SqliteTransaction:
 @lru_cache(maxsize=64)
 def insertion(table: str, columns: tuple[str, ...]) -> str:
     """The statement that inserts one row."""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 class SqliteDatabase:
@@ -205,6 +208,7 @@ class SqliteDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
+        """A read-only snapshot, from this thread's own connection."""
         connection = self._connections.get("reader", lambda: self._connect(READ_CACHE_KB))
         connection.execute("BEGIN")
         try:
@@ -214,6 +218,7 @@ class SqliteDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
+        """A write transaction, durable when the block ends, undone when it raises."""
         connection = self._connections.get("writer", lambda: self._connect(WRITE_CACHE_KB))
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -231,6 +236,7 @@ class SqliteDatabase:
             raise
 
     def close(self) -> None:
+        """Close every connection."""
         self._connections.close()
 
 

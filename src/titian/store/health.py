@@ -95,9 +95,7 @@ class Health:
         """Every collection's segments and entries must tell the same count."""
         with self._store.reading() as tx:
             for collection in list_collections(tx):
-                segments = tx.one(
-                    "SELECT coalesce(sum(count), 0) FROM segments WHERE collection = ?", collection.num
-                )
+                segments = tx.one("SELECT coalesce(sum(count), 0) FROM segments WHERE collection = ?", collection.num)
                 entries = tx.one("SELECT count(*) FROM entries WHERE collection = ?", collection.num)
                 ok = segments == entries
                 detail = f"{entries[0] if entries else 0} object versions"

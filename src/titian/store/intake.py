@@ -55,9 +55,7 @@ class StoreIntake:
 
         return self._committer.submit(job)
 
-    def _write(
-        self, tx: Transaction, made: Receipt, collection: Collection, source: str, *, finished: bool
-    ) -> None:
+    def _write(self, tx: Transaction, made: Receipt, collection: Collection, source: str, *, finished: bool) -> None:
         now = self._store.clock()
         held = tx.one("SELECT finished FROM statuses WHERE id = ?", made.id)
         if held is None:

@@ -60,9 +60,7 @@ class Log:
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def append(
-        self, tx: Transaction, collection: int, items: Sequence[Incoming], *, source: str
-    ) -> list[Appended]:
+    def append(self, tx: Transaction, collection: int, items: Sequence[Incoming], *, source: str) -> list[Appended]:
         """Append valid objects; what happened to each, in order.
 
         An exact duplicate is ``KNOWN``. Another content under a held ``(id, version)`` is a ``CONFLICT``: it goes
@@ -90,7 +88,7 @@ class Log:
         named = {
             num: (identifier, version)
             for num, identifier, version in tx.all(
-                f"SELECT num, id, version FROM objects WHERE {tx.among('num')}",  # noqa: S608
+                f"SELECT num, id, version FROM objects WHERE {tx.among('num')}",
                 tx.array([row[1] for row in chosen]),
             )
         }
@@ -115,9 +113,7 @@ class Log:
             return sorted(rows)[: selection.limit + 1]
         if selection.types is not None:
             where = "WHERE e.collection = ? AND e.type = ?"
-            numbers = [
-                n for t in sorted(selection.types) for n in tx.all("SELECT num FROM types WHERE name = ?", t)
-            ]
+            numbers = [n for t in sorted(selection.types) for n in tx.all("SELECT num FROM types WHERE name = ?", t)]
             by_type = columns + tx.using("ix_entries_type") + join + where + tail
             each = [tx.all(by_type, collection, number, *ends) for (number,) in numbers]
             return list(islice(merge(*each), selection.limit + 1))
@@ -126,14 +122,11 @@ class Log:
     def _objects(self, tx: Transaction, selection: Selection) -> list[int]:
         ids = selection.ids or frozenset()
         rows = tx.all(
-            f"SELECT o.num, o.id, t.name FROM objects o JOIN types t ON t.num = o.type "  # noqa: S608
-            f"WHERE {tx.among('o.id_hash')}",
+            f"SELECT o.num, o.id, t.name FROM objects o JOIN types t ON t.num = o.type WHERE {tx.among('o.id_hash')}",
             tx.array([self.id_hash(identifier) for identifier in ids]),
         )
         types = selection.types
-        return sorted(
-            num for num, identifier, name in rows if identifier in ids and (types is None or name in types)
-        )
+        return sorted(num for num, identifier, name in rows if identifier in ids and (types is None or name in types))
 
     # ── back ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +139,7 @@ class Log:
         if not nums or _nothing(selection):
             return 0
         rows = tx.all(
-            f"SELECT e.added, e.object, e.segment, e.rank, o.version FROM entries e "  # noqa: S608
+            f"SELECT e.added, e.object, e.segment, e.rank, o.version FROM entries e "
             f"JOIN objects o ON o.num = e.object WHERE {tx.among('e.object')} AND e.collection = ?",
             tx.array(nums),
             collection,
@@ -154,16 +147,12 @@ class Log:
         gone = [row for row in rows if _wanted(selection.versions, rank=row[3], version=row[4])]
         if not gone:
             return 0
-        tx.many(
-            "DELETE FROM entries WHERE collection = ? AND added = ?", [(collection, row[0]) for row in gone]
-        )
+        tx.many("DELETE FROM entries WHERE collection = ? AND added = ?", [(collection, row[0]) for row in gone])
         left = sorted((row for row in rows if row not in gone), key=lambda row: row[4])
         for place, row in enumerate(left):
             rank = (FIRST if place == 0 else 0) | (LATEST if place == len(left) - 1 else 0)
             if rank != row[3]:
-                tx.run(
-                    "UPDATE entries SET rank = ? WHERE collection = ? AND added = ?", rank, collection, row[0]
-                )
+                tx.run("UPDATE entries SET rank = ? WHERE collection = ? AND added = ?", rank, collection, row[0])
         for segment in {row[2] for row in rows}:
             _rewrite(tx, collection, segment)
         for row in gone:
@@ -203,7 +192,7 @@ class _Batch:
 
     def _load(self, hashes: dict[str, int]) -> None:
         rows = self.tx.all(
-            f"SELECT id, num, version, versioned, digest FROM objects WHERE {self.tx.among('id_hash')}",  # noqa: S608
+            f"SELECT id, num, version, versioned, digest FROM objects WHERE {self.tx.among('id_hash')}",
             self.tx.array(list(hashes.values())),
         )
         by_num = {}
@@ -214,7 +203,7 @@ class _Batch:
         if not by_num:
             return
         for row in self.tx.all(
-            f"SELECT object, collection, added, rank, segment, start, length FROM entries WHERE "  # noqa: S608
+            f"SELECT object, collection, added, rank, segment, start, length FROM entries WHERE "
             f"{self.tx.among('object')}",
             self.tx.array(list(by_num)),
         ):
@@ -272,8 +261,7 @@ class _Batch:
             [
                 (self.collection, item.id, held.version, reason, self.source, self.now, digest, item.raw)
                 for item, held, digest in self.conflicts
-                if self.tx.one("SELECT 1 FROM quarantine WHERE id = ? AND digest = ?", item.id, digest)
-                is None
+                if self.tx.one("SELECT 1 FROM quarantine WHERE id = ? AND digest = ?", item.id, digest) is None
             ],
         )
 
@@ -300,9 +288,7 @@ class _Batch:
                 rank = ranks.get(held.num, LATEST | FIRST)
                 rows.append((collection, added, held.num, numbers[item.type], rank, number, start, length))
                 added += 1
-        tx.insert(
-            "entries", ("collection", "added", "object", "type", "rank", "segment", "start", "length"), rows
-        )
+        tx.insert("entries", ("collection", "added", "object", "type", "rank", "segment", "start", "length"), rows)
         for row, rank in overtaken:
             tx.run("UPDATE entries SET rank = ? WHERE collection = ? AND added = ?", rank, collection, row[2])
             if row[3] & LATEST and not rank & LATEST:
@@ -421,12 +407,7 @@ class _Walk:
 
     def _take(self, number: int, first: int, last: int, count: int, *, whole: bool, size: int) -> bool:
         """Take what is wanted of a segment; ``False`` when some of it had to stay for the next page."""
-        if (
-            whole
-            and first > self.after
-            and count <= self.room
-            and (not self.count or self.size + size <= PAGE_BYTES)
-        ):
+        if whole and first > self.after and count <= self.room and (not self.count or self.size + size <= PAGE_BYTES):
             self._add([_data(self.tx, number)], count, first, last)
             return True
         rows = self.tx.all(
@@ -552,7 +533,5 @@ def _rewrite(tx: Transaction, collection: int, number: int) -> None:
 
 def objects(page: Page) -> Iterable[bytes]:
     """Split a page into its objects again."""
-    raws: list[msgspec.Raw] = msgspec.json.decode(
-        b"[" + b",".join(page.joined) + b"]", type=list[msgspec.Raw]
-    )
+    raws: list[msgspec.Raw] = msgspec.json.decode(b"[" + b",".join(page.joined) + b"]", type=list[msgspec.Raw])
     return (bytes(raw) for raw in raws)

@@ -72,9 +72,7 @@ class PostgresDatabase:
 
     def _connect(self, *, read_only: bool) -> psycopg.Connection[Row]:
         try:
-            connection = psycopg.connect(
-                self.url, autocommit=True, connect_timeout=10, client_encoding="UTF8"
-            )
+            connection = psycopg.connect(self.url, autocommit=True, connect_timeout=10, client_encoding="UTF8")
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"PostgreSQL at {without_password(self.url)} does not answer: {error}".rstrip()
@@ -106,16 +104,17 @@ class PostgresDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        with self._transaction(
-            "reader", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", read_only=True
-        ) as tx:
+        """A read-only snapshot, from this thread's own connection."""
+        with self._transaction("reader", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", read_only=True) as tx:
             yield tx
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
+        """A write transaction, durable when the block ends, undone when it raises."""
         with self._transaction("writer", "BEGIN", read_only=False) as tx:
             tx.one("SELECT pg_advisory_xact_lock(?)", _ONE_WRITER)
             yield tx
 
     def close(self) -> None:
+        """Close every connection."""
         self._connections.close()

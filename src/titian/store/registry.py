@@ -34,9 +34,7 @@ def write_node(tx: Transaction, record: NodeRecord) -> None:
     """Set the node up, once. Raises :class:`AlreadyExists` when there is one."""
     held = tx.one("SELECT name FROM node WHERE one = 1")
     if held is not None:
-        raise AlreadyExists(
-            f"This database already holds the node {held[0]!r}.", advice="Choose another home."
-        )
+        raise AlreadyExists(f"This database already holds the node {held[0]!r}.", advice="Choose another home.")
     tx.run(
         "INSERT INTO node (one, identity, name, country, secret, created) VALUES (1, ?, ?, ?, ?, ?)",
         record.identity,
@@ -73,9 +71,7 @@ def list_collections(tx: Transaction) -> list[Collection]:
 
 def find_collection(tx: Transaction, reference: str) -> Collection | None:
     """Find a collection by its id or alias (TAXII 2.1 section 5.2.1)."""
-    row = tx.one(f"{_COLLECTION} WHERE id = ?", reference) or tx.one(
-        f"{_COLLECTION} WHERE alias = ?", reference
-    )
+    row = tx.one(f"{_COLLECTION} WHERE id = ?", reference) or tx.one(f"{_COLLECTION} WHERE alias = ?", reference)
     return None if row is None else _collection(row)
 
 
@@ -96,9 +92,7 @@ def add_collection(tx: Transaction, collection: Collection) -> Collection:
     for value in {collection.name, collection.alias, collection.id} - {None}:
         taken = tx.one(f"{_COLLECTION} WHERE name = ? OR alias = ? OR id = ?", value, value, value)
         if taken is not None:
-            raise AlreadyExists(
-                f"A collection is already called {value!r}.", advice="Choose another name or alias."
-            )
+            raise AlreadyExists(f"A collection is already called {value!r}.", advice="Choose another name or alias.")
     found = tx.one("SELECT max(num) FROM collections")
     num = (found[0] if found and found[0] is not None else 0) + 1
     tx.run(

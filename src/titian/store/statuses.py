@@ -48,16 +48,13 @@ def add_status(tx: Transaction, status: Status) -> None:
 def find_status(tx: Transaction, ident: str, key: str, now: int) -> Status | None:
     """Find a status of this key's own that is not older than :data:`KEPT`."""
     row = tx.one(
-        "SELECT id, collection, key, created, resource, finished, NULL, lease FROM statuses "
-        "WHERE id = ? AND key = ?",
+        "SELECT id, collection, key, created, resource, finished, NULL, lease FROM statuses WHERE id = ? AND key = ?",
         ident,
         key,
     )
     if row is None or (row[5] is not None and row[5] < now - KEPT):
         return None
-    return Status(
-        id=row[0], collection=row[1], key=row[2], created=row[3], resource=bytes(row[4]), finished=row[5]
-    )
+    return Status(id=row[0], collection=row[1], key=row[2], created=row[3], resource=bytes(row[4]), finished=row[5])
 
 
 def claim_pending(tx: Transaction, now: int, until: int) -> Status | None:

@@ -98,9 +98,7 @@ class PartnerView:
         collection = find_collection(tx, reference)
         seen = None if collection is None else self._seen(collection)
         if seen is None or not (seen.can_read or seen.can_write):
-            raise NotFound(
-                "There is no such collection here.", advice="GET …/collections/ lists those you may use."
-            )
+            raise NotFound("There is no such collection here.", advice="GET …/collections/ lists those you may use.")
         return seen
 
     def _seen(self, collection: Collection) -> Seen:

@@ -1,0 +1,1 @@
+"""The faces over HTTP: TAXII 2.1 and operation."""

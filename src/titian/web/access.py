@@ -67,7 +67,5 @@ class Door:
         view = None if presented is None else self._node.partners.view(*presented)
         if view is None:
             self._failures.take(address)
-            raise Unauthorized(
-                "This key opens nothing here.", advice="It may be mistyped, revoked, or another node's."
-            )
+            raise Unauthorized("This key opens nothing here.", advice="It may be mistyped, revoked, or another node's.")
         return view

@@ -33,9 +33,7 @@ def set_up_logs(settings: Settings) -> None:
     """Log to standard error, one line for each event."""
     level = getattr(logging, settings.log_level.upper())
     last: Any = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
         processors=[

@@ -63,9 +63,7 @@ CHALLENGE: Final = 'Basic realm="titian", charset="UTF-8", Bearer realm="titian"
 _log: Final = structlog.get_logger("titian.web")
 
 
-def error_answer(
-    status: int, description: str | None, *, error_id: str | None = None
-) -> tuple[bytes, dict[str, str]]:
+def error_answer(status: int, description: str | None, *, error_id: str | None = None) -> tuple[bytes, dict[str, str]]:
     """Return the body and headers of a TAXII error (TAXII 2.1 section 3.6.1), without its media type."""
     message = ErrorMessage(
         title=HTTPStatus(status).phrase, description=description, error_id=error_id, http_status=str(status)
@@ -83,9 +81,7 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if status >= 500 and not isinstance(error, Unavailable):
         error_id = str(uuid.uuid4())
         description = "The node failed. Tell its administrator the error_id."
-        _log.error(
-            "request failed", error_id=error_id, path=request.scope.get("path_template", ""), exc_info=error
-        )
+        _log.error("request failed", error_id=error_id, path=request.scope.get("path_template", ""), exc_info=error)
     body, headers = error_answer(status, description, error_id=error_id)
     return Response(body, status_code=status, headers={**headers, **_extra(error)}, media_type=MEDIA_TYPE)
 

@@ -66,7 +66,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if str(scope["type"]) != "http":
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()

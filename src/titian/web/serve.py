@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
-from granian.server.common import SSLProtocols
 
 from titian.core.errors import InvalidInput, Refused, Unavailable
 

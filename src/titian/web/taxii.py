@@ -73,9 +73,7 @@ class TaxiiState:
 
 
 def _answer(resource: object, status: int = 200) -> ASGIResponse:
-    return ASGIResponse(
-        body=_encode(resource), status_code=status, encoded_headers=[_CONTENT_TYPE, _VARY, _PRIVATE]
-    )
+    return ASGIResponse(body=_encode(resource), status_code=status, encoded_headers=[_CONTENT_TYPE, _VARY, _PRIVATE])
 
 
 def _resource(seen: Seen) -> CollectionResource:
@@ -154,9 +152,7 @@ def _read(
         bound_to = (held.id.encode(), endpoint.encode(), view.reader.id.encode(), query.binding)
         selection = query.selection
         if query.next is not None:
-            selection = msgspec.structs.replace(
-                selection, after=taxii.tokens.read(query.next, bound_to=bound_to)
-            )
+            selection = msgspec.structs.replace(selection, after=taxii.tokens.read(query.next, bound_to=bound_to))
         encoding = encoding_for(request.headers.get("accept-encoding", ""))
         key = (held.id, held.generation, endpoint, view.reader.id, query.binding, selection.after, selection.limit,
                encoding)  # fmt: skip
@@ -195,9 +191,7 @@ def _same(if_none_match: str | None, etag: bytes) -> bool:
     return "*" in tags or etag.decode() in tags
 
 
-def _envelope(
-    snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
-) -> tuple[bytes, int, int]:
+def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
     page = snapshot.page(selection)
     if not page.count:
         return EMPTY_ENVELOPE, 0, 0
@@ -205,9 +199,7 @@ def _envelope(
     return page.enclosed(prefix, ENVELOPE_SUFFIX), page.first, page.last
 
 
-def _manifest(
-    snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
-) -> tuple[bytes, int, int]:
+def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
     records, more = _records(snapshot, selection)
     resource = Manifest(
         more=more,
@@ -246,9 +238,7 @@ def objects(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collectio
 
 def _of_one(query: Query, object_id: str) -> Query:
     selection = msgspec.structs.replace(query.selection, ids=frozenset({object_id}))
-    return msgspec.structs.replace(
-        query, selection=selection, binding=object_id.encode() + b"?" + query.binding
-    )
+    return msgspec.structs.replace(query, selection=selection, binding=object_id.encode() + b"?" + query.binding)
 
 
 def _missing() -> NotFound:
@@ -262,9 +252,7 @@ def one_object(
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
     query = _of_one(taxii.query(request, OF_OBJECT), object_id)
 
-    def build(
-        snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
-    ) -> tuple[bytes, int, int]:
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
         body, first, last = _envelope(snapshot, selection, token)
         if not last and not snapshot.holds(object_id):
             raise _missing()
@@ -280,9 +268,7 @@ def versions(
     """TAXII 2.1 section 5.8."""
     query = _of_one(taxii.query(request, OF_VERSIONS), object_id)
 
-    def build(
-        snapshot: CollectionView, selection: Selection, token: Callable[[int], str]
-    ) -> tuple[bytes, int, int]:
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
         found, more = _records(snapshot, selection.of_all_versions())
         if not found and not snapshot.holds(object_id):
             raise _missing()
@@ -296,9 +282,7 @@ def versions(
     return _read(taxii, view, request, collection_id, "versions", query, build)
 
 
-@delete(
-    "/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True
-)
+@delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
 def remove_object(
     taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
 ) -> ASGIResponse:
@@ -311,9 +295,7 @@ def remove_object(
 
 
 @post("/root/collections/{collection_id:str}/objects/", status_code=202)
-async def add_objects(
-    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str
-) -> ASGIResponse:
+async def add_objects(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.5. The answer is sent when the objects, or the request, are durable (law 6)."""
     if not understood(request.headers.get("content-type", "")):
         raise UnsupportedMediaType(f"Send the objects as {MEDIA_TYPE}.")

@@ -1,0 +1,1 @@
+"""Other systems' formats and protocols: STIX files, TAXII, MISP, CSV."""

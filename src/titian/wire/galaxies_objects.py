@@ -162,9 +162,7 @@ def external_references(galaxy: Galaxy, cluster: Cluster) -> list[Stix]:
             links.remove(url)
             reference["url"] = url
         found.append(reference)
-    found.append(
-        {"source_name": "misp-galaxy", "external_id": f'misp-galaxy:{galaxy.name}="{cluster.value}"'}
-    )
+    found.append({"source_name": "misp-galaxy", "external_id": f'misp-galaxy:{galaxy.name}="{cluster.value}"'})
     for link in links:
         if _URL.fullmatch(link):
             found.append({"source_name": urlsplit(link).netloc, "url": link})
@@ -174,9 +172,7 @@ def external_references(galaxy: Galaxy, cluster: Cluster) -> list[Stix]:
 
 
 def _extensions(galaxy: Galaxy, cluster: Cluster, used: Sequence[str]) -> Stix:
-    held = {
-        key: cluster.texts(key) for key in cluster.meta or {} if key not in _ALWAYS_USED and key not in used
-    }
+    held = {key: cluster.texts(key) for key in cluster.meta or {} if key not in _ALWAYS_USED and key not in used}
     facts = {_NOT_KEY.sub("_", key.lower()).strip("_"): texts for key, texts in held.items() if texts}
     extensions: Stix = {}
     if galaxy.stix_type in _NEW_TYPES:
@@ -234,9 +230,7 @@ def _location(galaxy: Galaxy, cluster: Cluster) -> _Shape:
 
 def _taxonomy_term(galaxy: Galaxy, cluster: Cluster) -> _Shape:
     categories = [part.replace("_", " ") for path in cluster.texts("kill_chain") for part in path.split(":")]
-    return {**_named(galaxy, cluster), "taxonomy": "INTERPOL DW-VA", "categories": categories}, (
-        "kill_chain",
-    )
+    return {**_named(galaxy, cluster), "taxonomy": "INTERPOL DW-VA", "categories": categories}, ("kill_chain",)
 
 
 _UAV_TEXTS = {

@@ -188,9 +188,7 @@ def recognise(text: str, kinds: frozenset[str] | None = None) -> Value:
         if (kinds is None or kind in kinds) and (normal := read(plain)) is not None:
             return Value(kind, normal)
     shown = text if len(text) <= 60 else text[:60] + "…"
-    expected = (
-        "an address, domain, URL, e-mail address or hash" if kinds is None else " or ".join(sorted(kinds))
-    )
+    expected = "an address, domain, URL, e-mail address or hash" if kinds is None else " or ".join(sorted(kinds))
     raise InvalidInput(f"{shown!r} is not {expected}.")
 
 

@@ -50,9 +50,7 @@ def _file_events(path: Path, progress: Callable[[int], None]) -> Iterator[Json]:
     progress(path.stat().st_size)
     found = list(_events(document))
     if not found:
-        raise UnreadableFile(
-            f"{path.name} holds no MISP event.", advice='Export it from MISP as JSON: {"Event": …}.'
-        )
+        raise UnreadableFile(f"{path.name} holds no MISP event.", advice='Export it from MISP as JSON: {"Event": …}.')
     yield from found
 
 
@@ -65,9 +63,7 @@ def _load(path: Path) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise UnreadableFile(
-            f"{path.name} is not readable JSON: {error}.", advice="Export it again."
-        ) from None
+        raise UnreadableFile(f"{path.name} is not readable JSON: {error}.", advice="Export it again.") from None
 
 
 def _events(document: Any) -> Iterator[Json]:
@@ -100,9 +96,7 @@ def _feed_events(folder: Path, problem: Tell, progress: Callable[[int], None]) -
     for name in listed:
         file = _event_file(root, name)
         if file is None:
-            problem(
-                Problem(f"manifest.json: {name[:60]!r}", "it is not the UUID of an event file in the folder")
-            )
+            problem(Problem(f"manifest.json: {name[:60]!r}", "it is not the UUID of an event file in the folder"))
             continue
         try:
             events = list(_events(_load(file)))
@@ -128,9 +122,7 @@ def _event_file(root: Path, name: str) -> Path | None:
 
 def _is_uuid(text: str) -> bool:
     groups = text.split("-")
-    return [len(group) for group in groups] == [8, 4, 4, 4, 12] and set(text.lower()) <= set(
-        "0123456789abcdef-"
-    )
+    return [len(group) for group in groups] == [8, 4, 4, 4, 12] and set(text.lower()) <= set("0123456789abcdef-")
 
 
 def events_of(

@@ -119,9 +119,7 @@ def _rename_observables(objects: list[Json]) -> None:
                 one[key] = [renamed.get(each, each) for each in value]
 
 
-def _finish(
-    objects: list[Json], event: Json, marks: _Marks, problem: Report, stated: set[str]
-) -> Iterator[bytes]:
+def _finish(objects: list[Json], event: Json, marks: _Marks, problem: Report, stated: set[str]) -> Iterator[bytes]:
     created = f"{event['date']}T00:00:00.000Z"
     markings = marks.resolve(objects)
     for one in sorted(objects, key=_order):
@@ -174,9 +172,7 @@ def _version(one: Json, marks: _Marks, created: str, marking: Marking) -> None:
         one.pop("created"), one.pop("modified")
         digest = hashlib.sha256(msgspec.json.encode(one)).digest()
         strictness = 5 - len(marking.reach)
-        offset = timedelta(
-            milliseconds=int.from_bytes(digest[:8], "big") % (_MONTH // timedelta(milliseconds=1))
-        )
+        offset = timedelta(milliseconds=int.from_bytes(digest[:8], "big") % (_MONTH // timedelta(milliseconds=1)))
         one["created"] = _stix_time(_EPOCH)
         one["modified"] = _stix_time(_EPOCH + strictness * _MONTH + offset)
         return
@@ -268,9 +264,7 @@ class _Marks:
         for _, record in _records(event):
             self._contextual(record, self._owned[record["uuid"]])
         if str(event.get("distribution")) == "4":
-            doubt(
-                "it was shared with a sharing group, which has no counterpart here; the marking alone counts"
-            )
+            doubt("it was shared with a sharing group, which has no counterpart here; the marking alone counts")
 
     def _take(self, holder: Json) -> Marking:
         tagged = read_tags(_listed(holder, "Tag"))

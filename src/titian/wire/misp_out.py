@@ -74,11 +74,7 @@ def convert_draft(
     hidden = _hidden(draft, whole)
     shown = hidden & set(_UUID.findall(json.dumps(event).lower()))
     if shown:
-        problem(
-            Problem(
-                name, f"it names {len(shown)} objects that its audience may not know of, so it was refused"
-            )
-        )
+        problem(Problem(name, f"it names {len(shown)} objects that its audience may not know of, so it was refused"))
         return None
     for left_out in missing(event, draft):
         if left_out.where not in told:

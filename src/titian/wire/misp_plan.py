@@ -63,9 +63,7 @@ class Plan(msgspec.Struct):
     levels: dict[str, Marking]
 
 
-def plan(
-    objects: Iterable[bytes], definitions: Mapping[str, Marking], problem: Callable[[Problem], None]
-) -> Plan:
+def plan(objects: Iterable[bytes], definitions: Mapping[str, Marking], problem: Callable[[Problem], None]) -> Plan:
     """Sort objects into events; tell ``problem`` of each one that fits into none."""
     held, refused = _admit(list(objects), definitions, problem)
     drafts: list[Draft] = []
@@ -230,9 +228,7 @@ def _of_the_rest(rest: list[Held], held: Mapping[str, Held], placed: set[str]) -
 
 def _container(seed: str, members: list[Held], tags: tuple[str, ...], name: str | None) -> Json:
     """A report that exists only to become an event; the same members give the same one."""
-    moment = max(
-        (_modified(one.body) for one in members), default=Timestamp.parse("1970-01-01T00:00:00.000Z")
-    )
+    moment = max((_modified(one.body) for one in members), default=Timestamp.parse("1970-01-01T00:00:00.000Z"))
     body = {
         "type": "report",
         "spec_version": "2.1",

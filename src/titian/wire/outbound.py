@@ -206,9 +206,7 @@ class Outbound:
         once = once or method == "DELETE"
         for attempt in range(1, self.limits.attempts + 1):
             last = attempt == self.limits.attempts
-            request = httpx.Request(
-                method, target, headers=sent, content=content, extensions=self._timeouts()
-            )
+            request = httpx.Request(method, target, headers=sent, content=content, extensions=self._timeouts())
             try:
                 reply = self._once(request, origin, most or self.limits.body_bytes)
             except _Broken as error:

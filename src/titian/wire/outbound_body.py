@@ -57,9 +57,7 @@ def read_body(chunks: Iterable[bytes], encoding: str, *, most: int, ratio: int, 
         if size > most and cut:
             break
         if size > most:
-            raise PeerUntrusted(
-                f"the answer is larger than {most} bytes", advice="Ask for smaller pages (`limit`)."
-            )
+            raise PeerUntrusted(f"the answer is larger than {most} bytes", advice="Ask for smaller pages (`limit`).")
         if size > MIB and size > ratio * source.taken:
             raise PeerUntrusted(f"each compressed byte of the answer becomes more than {ratio}: a bomb")
     return b"".join(pieces)[:most]

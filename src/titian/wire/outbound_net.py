@@ -157,9 +157,7 @@ class _Stream(httpcore.NetworkStream):
         if isinstance(error, ssl.SSLEOFError):
             return httpcore.ConnectError("the connection ended during the TLS handshake")
         if isinstance(error, ssl.SSLError):
-            return PeerUntrusted(
-                f"no TLS 1.2 or later with {self._host}: {error.reason or 'handshake failed'}"
-            )
+            return PeerUntrusted(f"no TLS 1.2 or later with {self._host}: {error.reason or 'handshake failed'}")
         return httpcore.ConnectError(_reason(error)) if isinstance(error, OSError) else error
 
     def get_extra_info(self, info: str) -> Any:
@@ -217,9 +215,7 @@ class _Backend(httpcore.NetworkBackend):
     def _judge(self, host: str, address: str) -> None:
         kind = why_not_public(address)
         if self._plain_refused(kind):
-            raise PeerUntrusted(
-                f"{host} is at {address}, and plain http is for loopback only", advice="Use https."
-            )
+            raise PeerUntrusted(f"{host} is at {address}, and plain http is for loopback only", advice="Use https.")
         if kind is None or (host in self._private_hosts and kind not in ("unspecified", "multicast")):
             return
         raise PeerUntrusted(
@@ -263,9 +259,7 @@ class PinnedTransport(httpx.BaseTransport):
         response = self._pool.handle_request(
             httpcore.Request(
                 method=request.method,
-                url=httpcore.URL(
-                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-                ),
+                url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                 headers=request.headers.raw,
                 content=request.content,
                 extensions=request.extensions,

@@ -116,9 +116,7 @@ def status_resource(receipt: Receipt) -> StatusResource:
     """Show a receipt as TAXII wants it."""
 
     def details(lines: list[Line]) -> list[StatusDetails]:
-        return [
-            StatusDetails(id=line.id, version=timestamp(line.version), message=line.message) for line in lines
-        ]
+        return [StatusDetails(id=line.id, version=timestamp(line.version), message=line.message) for line in lines]
 
     return StatusResource(
         id=receipt.id,
@@ -212,9 +210,7 @@ def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max:
     if (text := given.get("match[id]")) is not None:
         values["ids"] = _list("match[id]", text, is_identifier, "STIX identifiers")
     if (text := given.get("match[type]")) is not None:
-        values["types"] = _list(
-            "match[type]", text, lambda item: bool(_OBJECT_TYPE.match(item)), "object types"
-        )
+        values["types"] = _list("match[type]", text, lambda item: bool(_OBJECT_TYPE.match(item)), "object types")
     if (text := given.get("match[spec_version]")) is not None:
         values["spec_versions"] = _list(
             "match[spec_version]", text, lambda item: bool(_SPEC_VERSION.match(item)), "versions such as 2.1"
@@ -222,9 +218,7 @@ def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max:
     if (text := given.get("match[version]")) is not None:
         values["versions"] = _versions(text)
     binding = "&".join(f"{name}={given[name]}" for name in sorted(given) if name not in {"limit", "next"})
-    return Query(
-        msgspec.convert(values, Selection), given.get("next"), binding.encode(), "match[version]" in given
-    )
+    return Query(msgspec.convert(values, Selection), given.get("next"), binding.encode(), "match[version]" in given)
 
 
 def _parameters(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
@@ -244,9 +238,7 @@ def _parameters(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
                 )
             continue
         if name in given:
-            raise InvalidFilter(
-                f"{name} is given twice.", advice="Give each filter once, its values split by commas."
-            )
+            raise InvalidFilter(f"{name} is given twice.", advice="Give each filter once, its values split by commas.")
         given[name] = value
     return given
 
@@ -269,9 +261,7 @@ def _list(name: str, text: str, valid: Callable[[str], bool], what: str) -> froz
     items = text.split(",")
     for item in items:
         if not valid(item):
-            raise InvalidFilter(
-                f"{name} has {_shown(item)}.", advice=f"Give {what}, separated by single commas."
-            )
+            raise InvalidFilter(f"{name} has {_shown(item)}.", advice=f"Give {what}, separated by single commas.")
     return frozenset(items)
 
 
@@ -283,9 +273,7 @@ def _versions(text: str) -> Versions:
         raise InvalidFilter("match[version] names the same version twice.")
     if "all" in words and len(items) > 1:
         raise InvalidFilter("match[version]=all stands beside another version.", advice="Give `all` alone.")
-    chosen = Versions(
-        last="last" in words, first="first" in words, all="all" in words, exact=frozenset(exact)
-    )
+    chosen = Versions(last="last" in words, first="first" in words, all="all" in words, exact=frozenset(exact))
     return LAST if chosen == LAST else chosen
 
 
@@ -330,11 +318,11 @@ def _media_ranges(header: str) -> list[tuple[str, dict[str, str]]]:
     ranges = []
     for part in header.split(","):
         pieces = [piece.strip() for piece in part.split(";")]
-        parameters = dict(
-            (name.strip().lower(), value.strip().strip('"'))
+        parameters = {
+            name.strip().lower(): value.strip().strip('"')
             for name, separator, value in (piece.partition("=") for piece in pieces[1:])
             if separator
-        )
+        }
         ranges.append((pieces[0].lower(), parameters))
     return ranges
 

@@ -176,13 +176,8 @@ class TaxiiClient:
             path = f"{self._session.root()}collections/{_segment(wanted)}/"
             return read_resource(self._session.ask("GET", path), Collection)
         except PeerRefused as error:
-            known = (
-                ", ".join(self._session.http.quote(entry.title or entry.id) for entry in listed[:10])
-                or "none"
-            )
-            raise PeerRefused(
-                f"The server has no collection {wanted!r}.", advice=f"It lists: {known}"
-            ) from error
+            known = ", ".join(self._session.http.quote(entry.title or entry.id) for entry in listed[:10]) or "none"
+            raise PeerRefused(f"The server has no collection {wanted!r}.", advice=f"It lists: {known}") from error
 
     # ---- objects (sections 5.3 to 5.8) ----
 
@@ -229,17 +224,13 @@ class TaxiiClient:
         for pulled in self._walk(path, "objects", start=start, match=match, limit=limit):
             yield keep_records(pulled.page)
 
-    def object(
-        self, collection: str | Collection, object_id: str, *, match: Match | None = None
-    ) -> list[bytes]:
+    def object(self, collection: str | Collection, object_id: str, *, match: Match | None = None) -> list[bytes]:
         """Return the versions of one object (section 5.6): the latest only, unless ``match`` says more."""
         path = f"{self._collection_path(collection)}objects/{_segment(object_id)}/"
         pages = self._walk(path, "objects", match=match)
         return [element for pulled in pages for element in pulled.page.objects]
 
-    def versions(
-        self, collection: str | Collection, object_id: str, *, match: Match | None = None
-    ) -> list[str]:
+    def versions(self, collection: str | Collection, object_id: str, *, match: Match | None = None) -> list[str]:
         """Return the versions of one object (section 5.8), as the server writes them."""
         path = f"{self._collection_path(collection)}objects/{_segment(object_id)}/versions/"
         pages = self._walk(path, "versions", match=match)
@@ -250,9 +241,7 @@ class TaxiiClient:
         path = f"{self._collection_path(collection)}objects/{_segment(object_id)}/"
         self._session.ask("DELETE", path, _match_query(match))
 
-    def add(
-        self, collection: str | Collection, objects: Iterable[bytes], *, batch: int = 1000
-    ) -> Iterator[Status]:
+    def add(self, collection: str | Collection, objects: Iterable[bytes], *, batch: int = 1000) -> Iterator[Status]:
         """Add objects (section 5.5) and yield the final status of each request.
 
         Each element of ``objects`` is the JSON text of one object. Requests hold at most ``batch`` objects

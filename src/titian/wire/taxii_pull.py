@@ -172,9 +172,7 @@ class _Walk:
                 raise PeerUntrusted(f"The server does not come to an end within {bound}.", advice=_KEPT)
         self._empty = 0 if page.objects else self._empty + 1
         if page.more and self._empty > self._limits.empty_pages:
-            raise PeerUntrusted(
-                f"The server promises more, and sent {self._empty} pages with nothing on them."
-            )
+            raise PeerUntrusted(f"The server promises more, and sent {self._empty} pages with nothing on them.")
 
     def _check_dates(self, page: Page[bytes]) -> None:
         last = page.last and read_moment(page.last)

@@ -66,9 +66,7 @@ def not_sent(batch: Batch, why: str) -> Status:
     """Return a note, in the form of a status without an id, on objects that could not be sent."""
     heads = [_head(element, index) for index, element in enumerate(batch.objects)]
     details = tuple(StatusDetail(id=h.id, version=h.modified or h.created, message=why) for h in heads)
-    return Status(
-        id="", status="complete", total_count=len(details), failure_count=len(details), failures=details
-    )
+    return Status(id="", status="complete", total_count=len(details), failure_count=len(details), failures=details)
 
 
 def _head(element: bytes, index: int) -> _Head:

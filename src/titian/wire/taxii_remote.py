@@ -23,7 +23,7 @@ class RemoteCollection:
     @property
     def name(self) -> str:
         """The API root and the id of the collection."""
-        return f"{self._client.api_root_url()} {self.collection.id}"
+        return f"{self._client.api_root_url} {self.collection.id}"
 
     def pages(self, state: bytes | None) -> Iterator[tuple[Page[bytes], bytes]]:
         """Pages after ``state``, each with the state to keep once it is stored."""

@@ -9,9 +9,7 @@ from typing import Final
 
 from titian.core.errors import InvalidTimestamp
 
-_JS_DATE: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d{4}) (\d\d:\d\d:\d\d) (?:GMT|UTC)([+-]\d{4})?"
-)
+_JS_DATE: Final = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d{4}) (\d\d:\d\d:\d\d) (?:GMT|UTC)([+-]\d{4})?")
 
 
 def read_moment(text: str) -> datetime.datetime | None:
@@ -55,9 +53,7 @@ def taxii_timestamp(given: str | datetime.datetime) -> str:
     """
     moment = _zoned(given)
     if moment is None:
-        raise InvalidTimestamp(
-            f"{str(given)[:60]!r} is no moment.", advice="Write it as 2026-01-31T12:00:00.000000Z."
-        )
+        raise InvalidTimestamp(f"{str(given)[:60]!r} is no moment.", advice="Write it as 2026-01-31T12:00:00.000000Z.")
     return write_moment(moment)
 
 

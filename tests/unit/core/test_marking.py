@@ -25,7 +25,7 @@ def definition(**members: Any) -> bytes:
     return msgspec.json.encode({**head, "id": UNKNOWN, **members})
 
 
-@pytest.mark.parametrize(("a", "b"), itertools.product(STRICTEST_LAST, STRICTEST_LAST))
+@pytest.mark.parametrize(("a", "b"), list(itertools.product(STRICTEST_LAST, STRICTEST_LAST)))
 def test_tlp_is_the_chain_that_first_describes(a: Tlp, b: Tlp) -> None:
     rank = STRICTEST_LAST.index
     assert m.at_least_as_strict(a, b) == (rank(a) >= rank(b))
@@ -85,16 +85,14 @@ def test_a_pap_label_that_is_not_a_level_is_refused(label: str) -> None:
 ALL_DEFINITIONS = [*m.TLP_DEFINITIONS.values(), *m.TLP_1_DEFINITIONS.values(), *m.PAP_DEFINITIONS.values()]
 
 
-@pytest.mark.parametrize(
-    "raw", [*ALL_DEFINITIONS, m.statement_definition("© Example")], ids=lambda raw: raw[60:105]
-)
+@pytest.mark.parametrize("raw", [*ALL_DEFINITIONS, m.statement_definition("© Example")], ids=lambda raw: raw[60:105])
 def test_the_embedded_objects_are_valid_and_read_as_what_they_are(raw: bytes) -> None:
     assert examine(raw).violations == ()
     known = m.well_known(msgspec.json.decode(raw)["id"])
     assert m.read_definition(raw) == (known or Marking(statements=frozenset({"© Example"})))
 
 
-@pytest.mark.parametrize("level", m.TLP_1_IDS)
+@pytest.mark.parametrize("level", list(m.TLP_1_IDS))
 def test_tlp_1_objects_are_those_of_the_reference_library(level: Tlp) -> None:
     name = "WHITE" if level is Tlp.CLEAR else level.value.upper()
     reference = msgspec.json.decode(getattr(stix2, f"TLP_{name}").serialize())
@@ -197,9 +195,7 @@ def test_an_extension_beside_a_level_that_is_not_understood_closes_it() -> None:
     assert read.reach == frozenset()
 
 
-@pytest.mark.parametrize(
-    "raw", [b"{", b"[]", b'{"id": 1}', b"[" * 100_000], ids=["cut", "list", "number", "deep"]
-)
+@pytest.mark.parametrize("raw", [b"{", b"[]", b'{"id": 1}', b"[" * 100_000], ids=["cut", "list", "number", "deep"])
 def test_what_cannot_be_read_is_an_error(raw: bytes) -> None:
     with pytest.raises(InvalidInput):
         m.read_definition(raw)
@@ -216,22 +212,16 @@ def marked(*refs: str, granular: Any = None) -> bytes:
         pytest.param(marked(), frozenset(), id="unmarked reaches nobody"),
         pytest.param(marked(m.TLP_IDS[Tlp.GREEN]), Tlp.GREEN.reach, id="tlp 2.0"),
         pytest.param(marked(m.TLP_1_IDS[Tlp.AMBER]), Tlp.AMBER.reach, id="tlp 1.0"),
-        pytest.param(
-            marked(m.TLP_IDS[Tlp.GREEN], m.TLP_IDS[Tlp.RED]), Tlp.RED.reach, id="two levels: the stricter"
-        ),
+        pytest.param(marked(m.TLP_IDS[Tlp.GREEN], m.TLP_IDS[Tlp.RED]), Tlp.RED.reach, id="two levels: the stricter"),
         pytest.param(marked(m.TLP_IDS[Tlp.GREEN], UNKNOWN), frozenset(), id="an unknown one reaches nobody"),
         pytest.param(marked(m.PAP_IDS[Pap.RED]), frozenset(), id="pap alone says nothing about spread"),
         pytest.param(
-            marked(
-                m.TLP_IDS[Tlp.GREEN], granular=[{"selectors": ["name"], "marking_ref": m.TLP_IDS[Tlp.RED]}]
-            ),
+            marked(m.TLP_IDS[Tlp.GREEN], granular=[{"selectors": ["name"], "marking_ref": m.TLP_IDS[Tlp.RED]}]),
             Tlp.RED.reach,
             id="a part closes the whole",
         ),
         pytest.param(
-            marked(
-                m.TLP_IDS[Tlp.RED], granular=[{"selectors": ["name"], "marking_ref": m.TLP_IDS[Tlp.CLEAR]}]
-            ),
+            marked(m.TLP_IDS[Tlp.RED], granular=[{"selectors": ["name"], "marking_ref": m.TLP_IDS[Tlp.CLEAR]}]),
             Tlp.RED.reach,
             id="a part opens nothing",
         ),

@@ -117,9 +117,7 @@ def _shape_of_custom(source: Mapping[str, Any]) -> Shape:
     """A new type is versioned if its extension says so, or else if it has the dates of a versioned object."""
     extensions = source.get("extensions")
     if isinstance(extensions, dict):
-        kinds = [
-            content.get("extension_type") for content in extensions.values() if isinstance(content, dict)
-        ]
+        kinds = [content.get("extension_type") for content in extensions.values() if isinstance(content, dict)]
         if "new-sdo" in kinds or "new-sro" in kinds:
             return CUSTOM_OBJECT
         if "new-sco" in kinds:
@@ -235,9 +233,7 @@ def _report_property(report: _Report, value: Any, known: Property, path: str) ->
     if known.part is not None:
         return _report_parts(report, value, known, known.part, path)
     if known.item is not None and isinstance(value, list):
-        each_typed = [
-            _is_typed(report, item, known.item, known, f"{path}[{i}]") for i, item in enumerate(value)
-        ]
+        each_typed = [_is_typed(report, item, known.item, known, f"{path}[{i}]") for i, item in enumerate(value)]
         typed = all(each_typed)
     else:
         typed = _is_typed(report, value, known.annotation, known, path)

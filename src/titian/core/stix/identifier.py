@@ -89,9 +89,7 @@ def canonical_json(value: object) -> bytes:
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
-        raise InvalidInput(
-            f"This value has no canonical JSON form ({error}).", advice="Use I-JSON values."
-        ) from error
+        raise InvalidInput(f"This value has no canonical JSON form ({error}).", advice="Use I-JSON values.") from error
 
 
 def new_id(type: str, *, random: Callable[[int], bytes] = os.urandom) -> str:
@@ -105,9 +103,7 @@ def new_id(type: str, *, random: Callable[[int], bytes] = os.urandom) -> str:
     return f"{type}--{UUID(bytes=random(16), version=4)}"
 
 
-def observable_id(
-    type: str, properties: Mapping[str, object], *, random: Callable[[int], bytes] = os.urandom
-) -> str:
+def observable_id(type: str, properties: Mapping[str, object], *, random: Callable[[int], bytes] = os.urandom) -> str:
     """The id of an observable: UUIDv5 of its ID-contributing properties (STIX 2.1 sections 2.9 and 3.4).
 
     Without any of them the id is a fresh UUIDv4. ``properties`` may hold others, they do not count.
@@ -117,9 +113,7 @@ def observable_id(
     """
     names = ID_CONTRIBUTING.get(type)
     if names is None:
-        raise InvalidInput(
-            f"{type!r} is not an observable of STIX 2.1.", advice="Use new_id for other types."
-        )
+        raise InvalidInput(f"{type!r} is not an observable of STIX 2.1.", advice="Use new_id for other types.")
     contributing = {name: properties[name] for name in names if properties.get(name) is not None}
     if "hashes" in contributing:
         chosen = _preferred_hash(contributing.pop("hashes"))

@@ -50,7 +50,9 @@ def too_deep(value: Any) -> str | None:
 
 
 def _items(container: Any) -> Iterator[tuple[Any, Any]]:
-    return iter(container.items()) if isinstance(container, dict) else iter(enumerate(container))
+    if isinstance(container, dict):
+        return iter(container.items())
+    return iter(enumerate(container)) if isinstance(container, list) else iter(())
 
 
 def _count_keys(compact: bytes) -> int:

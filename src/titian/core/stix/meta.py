@@ -192,9 +192,7 @@ def _find_stray_objects(value: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     return [
         step(i)
         for i, item in enumerate(value)
-        if not isinstance(kind := item.get("type"), str)
-        or kind == "bundle"
-        or not isinstance(item.get("id"), str)
+        if not isinstance(kind := item.get("type"), str) or kind == "bundle" or not isinstance(item.get("id"), str)
     ]
 
 

@@ -59,9 +59,7 @@ def _form(name: str, clause: str, message: str, is_well_formed: Callable[[str], 
         fine = value.get("defanged") is True or is_well_formed(value["value"])
         return FINE if fine else (".value",)
 
-    return Rule(
-        name=name, clause=clause, message=message, find=find, reads=("value", "defanged"), tolerable=True
-    )
+    return Rule(name=name, clause=clause, message=message, find=find, reads=("value", "defanged"), tolerable=True)
 
 
 def _is_network(text: str, kind: type[IPv4Interface] | type[IPv6Interface]) -> bool:

@@ -48,12 +48,7 @@ def _examine(pattern: str) -> str | None:
         return f"the parser gave up ({type(error).__name__})"
     if not errors:
         return None
-    return (
-        str(errors[0])
-        .removeprefix("FAIL: Error found at ")
-        .partition(" expecting ")[0]
-        .replace(". ", ": ")[:200]
-    )
+    return str(errors[0]).removeprefix("FAIL: Error found at ").partition(" expecting ")[0].replace(". ", ": ")[:200]
 
 
 _remembered = lru_cache(maxsize=4_096)(_examine)

@@ -25,9 +25,7 @@ TIMESTAMP = _structural("timestamp", "2.16.1", "Write the timestamp as YYYY-MM-D
 REQUIRED = _structural("required-property", "", "Give the required property.")
 NULL = _structural("null-value", "3.1", "Leave the property out instead of giving null.")
 LARGE_INTEGER = _structural("integer-size", "2.10", "Give an integer between -(2**53)+1 and (2**53)-1.")
-TYPE_NAME = _structural(
-    "type-name", "3.1", "Name the type with 3 to 250 characters of a-z, 0-9 and single hyphens."
-)
+TYPE_NAME = _structural("type-name", "3.1", "Name the type with 3 to 250 characters of a-z, 0-9 and single hyphens.")
 RESERVED_NAME = _structural("reserved-name", "3.8", "Choose another name, this one is reserved.")
 ID_PREFIX = Rule(
     name="id-prefix",
@@ -68,9 +66,7 @@ class RuleDescription(msgspec.Struct, frozen=True):
 
 
 def _clause_key(clause: str) -> tuple[Any, ...]:
-    return (
-        (1, clause) if clause.startswith("RFC") else (0, *(int(part) for part in clause.split(".") if part))
-    )
+    return (1, clause) if clause.startswith("RFC") else (0, *(int(part) for part in clause.split(".") if part))
 
 
 def describe_rules() -> tuple[RuleDescription, ...]:

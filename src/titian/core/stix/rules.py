@@ -318,9 +318,7 @@ MAC_ADDRESS = matching(
     "Write the MAC address as six lower-case octets with leading zeros, joined by colons.",
 )
 
-CPE = matching(
-    "cpe-format", r"cpe:2\.3:[aho*-](?::[^\s]+)", "Give a CPE 2.3 formatted string.", tolerable=True
-)
+CPE = matching("cpe-format", r"cpe:2\.3:[aho*-](?::[^\s]+)", "Give a CPE 2.3 formatted string.", tolerable=True)
 
 REGISTRY_KEY = matching(
     "registry-hive",

@@ -179,10 +179,7 @@ def plan_for(value: Mapping[str, Any], shape: Shape) -> Plan | None:
         return None
     plan = Plan(
         checks=tuple(
-            (name, find)
-            for name, known in shape.properties.items()
-            if name in names
-            for find in _finds(known, shape)
+            (name, find) for name, known in shape.properties.items() if name in names for find in _finds(known, shape)
         ),
         matches=shape.matches,
         whole=tuple(rule.find for rule in shape.rules if not rule.by_names and names >= set(rule.when)),

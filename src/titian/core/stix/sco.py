@@ -397,9 +397,7 @@ class WindowsRegistryKey(Observable, frozen=True, kw_only=True, tag="windows-reg
 
     CLAUSE = "6.17"
     RULES = (
-        at_least_one(
-            "key", "values", "modified_time", "creator_user_ref", "number_of_subkeys", clause="6.17"
-        ),
+        at_least_one("key", "values", "modified_time", "creator_user_ref", "number_of_subkeys", clause="6.17"),
         versioned_observable("windows-registry-key"),
         random_id("windows-registry-key"),
     )

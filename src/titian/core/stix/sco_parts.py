@@ -73,9 +73,7 @@ class PdfExtension(Part, frozen=True, kw_only=True):
     """pdf-ext (STIX 2.1 section 6.7.4)."""
 
     CLAUSE = "6.7.4"
-    RULES = (
-        at_least_one("version", "is_optimized", "document_info_dict", "pdfid0", "pdfid1", clause="6.7.4"),
-    )
+    RULES = (at_least_one("version", "is_optimized", "document_info_dict", "pdfid0", "pdfid1", clause="6.7.4"),)
 
     version: str | None = None
     is_optimized: bool | None = None
@@ -105,18 +103,14 @@ _PE_NUMBERS = (
     "section_alignment file_alignment major_os_version minor_os_version major_image_version "
     "minor_image_version major_subsystem_version minor_subsystem_version number_of_rva_and_sizes"
 )
-_PE_HEXES = (
-    "magic_hex win32_version_value_hex checksum_hex subsystem_hex dll_characteristics_hex loader_flags_hex"
-)
+_PE_HEXES = "magic_hex win32_version_value_hex checksum_hex subsystem_hex dll_characteristics_hex loader_flags_hex"
 
 
 class WindowsPeOptionalHeader(Part, frozen=True, kw_only=True):
     """The optional header of a portable executable (STIX 2.1 section 6.7.6)."""
 
     CLAUSE = "6.7.6"
-    RULES = (
-        at_least_one(*_PE_SIZES.split(), *_PE_NUMBERS.split(), *_PE_HEXES.split(), "hashes", clause="6.7.6"),
-    )
+    RULES = (at_least_one(*_PE_SIZES.split(), *_PE_NUMBERS.split(), *_PE_HEXES.split(), "hashes", clause="6.7.6"),)
 
     magic_hex: Hex | None = None
     major_linker_version: int | None = None

@@ -185,15 +185,11 @@ class Malware(DomainObject, frozen=True, kw_only=True, tag="malware"):
     kill_chain_phases: Phases | None = None
     first_seen: Timestamp | None = None
     last_seen: Timestamp | None = None
-    operating_system_refs: (
-        Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("software"))] | None
-    ) = None
+    operating_system_refs: Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("software"))] | None = None
     architecture_execution_envs: Texts | None = None
     implementation_languages: Texts | None = None
     capabilities: Texts | None = None
-    sample_refs: Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("artifact", "file"))] | None = (
-        None
-    )
+    sample_refs: Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("artifact", "file"))] | None = None
 
 
 class MalwareAnalysis(DomainObject, frozen=True, kw_only=True, tag="malware-analysis"):
@@ -206,9 +202,7 @@ class MalwareAnalysis(DomainObject, frozen=True, kw_only=True, tag="malware-anal
     version: str | None = None
     host_vm_ref: Annotated[str, IDENTIFIER, refers_to("software")] | None = None
     operating_system_ref: Annotated[str, IDENTIFIER, refers_to("software")] | None = None
-    installed_software_refs: (
-        Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("software"))] | None
-    ) = None
+    installed_software_refs: Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("software"))] | None = None
     configuration_version: str | None = None
     modules: Texts | None = None
     analysis_engine_version: str | None = None

@@ -51,9 +51,7 @@ def _selects(value: Json, selector: str) -> bool:
 def _find_selector_syntax(value: Json) -> Sequence[str]:
     if "granular_markings" not in value:
         return FINE
-    return [
-        place for place, selector in _selectors(value) if not all(map(_SELECTOR_PART, selector.split(".")))
-    ]
+    return [place for place, selector in _selectors(value) if not all(map(_SELECTOR_PART, selector.split(".")))]
 
 
 def _find_selector_target(value: Json) -> Sequence[str]:

@@ -63,11 +63,9 @@ class Sighting(RelationshipObject, frozen=True, kw_only=True, tag="sighting"):
     first_seen: Timestamp | None = None
     last_seen: Timestamp | None = None
     count: Annotated[int, between(0, 999_999_999)] | None = None
-    observed_data_refs: (
-        Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("observed-data"))] | None
-    ) = None
-    where_sighted_refs: (
-        Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("identity", "location"))] | None
-    ) = None
+    observed_data_refs: Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("observed-data"))] | None = None
+    where_sighted_refs: Annotated[tuple[str, ...], each(IDENTIFIER), each(refers_to("identity", "location"))] | None = (
+        None
+    )
     # The errata of 2025 call this a string with default false; the standard and its schemas say boolean.
     summary: bool | str | None = None

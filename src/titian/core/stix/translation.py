@@ -29,8 +29,6 @@ def mirror_errors(contents: Mapping[str, Any], target: Mapping[str, Any]) -> tup
         elif isinstance(original, list) and isinstance(mirror, list) and len(original) == len(mirror):
             pairs = zip(mirror, original, strict=True)
             waiting += [(path + step(i), one, other) for i, (one, other) in enumerate(pairs) if one != ""]
-        elif isinstance(original, (Mapping, list)) or (
-            isinstance(original, str) and not isinstance(mirror, str)
-        ):
+        elif isinstance(original, (Mapping, list)) or (isinstance(original, str) and not isinstance(mirror, str)):
             wrong.append(path)
     return tuple(wrong)

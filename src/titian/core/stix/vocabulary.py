@@ -35,16 +35,13 @@ ENUMERATIONS: Mapping[str, frozenset[str]] = {
         "SERVICE_START_PENDING SERVICE_STOP_PENDING SERVICE_STOPPED"
     ),
     "windows-service-type-enum": _words(
-        "SERVICE_KERNEL_DRIVER SERVICE_FILE_SYSTEM_DRIVER SERVICE_WIN32_OWN_PROCESS "
-        "SERVICE_WIN32_SHARE_PROCESS"
+        "SERVICE_KERNEL_DRIVER SERVICE_FILE_SYSTEM_DRIVER SERVICE_WIN32_OWN_PROCESS SERVICE_WIN32_SHARE_PROCESS"
     ),
 }
 """Closed vocabularies by name (STIX 2.1 section 10)."""
 
 OPEN_VOCABULARIES: Mapping[str, frozenset[str]] = {
-    "account-type-ov": _words(
-        "facebook ldap nis openid radius skype tacacs twitter unix windows-local windows-domain"
-    ),
+    "account-type-ov": _words("facebook ldap nis openid radius skype tacacs twitter unix windows-local windows-domain"),
     "attack-motivation-ov": _words(
         "accidental coercion dominance ideology notoriety organizational-gain personal-gain "
         "personal-satisfaction revenge unpredictable"

@@ -55,9 +55,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "objects",
-        sa.Column(
-            "num", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("num", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("id_hash", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("type", sa.SmallInteger(), nullable=False),
@@ -83,9 +81,7 @@ def upgrade() -> None:
     op.create_index("ix_quarantine_id", "quarantine", ["id"], unique=False)
     op.create_table(
         "segments",
-        sa.Column(
-            "num", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("num", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("collection", sa.Integer(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
