@@ -53,7 +53,7 @@ def export(
                 # Written beside and moved into place: a file that is there is whole.
                 with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
                     try:
-                        report = opened.exchange.export(found.collection, file, **options)
+                        report = opened.exchange.export(found.collection, file.file, **options)
                     except BaseException:
                         os.unlink(file.name)
                         raise

@@ -18,12 +18,11 @@ from litestar.types import ASGIApp
 
 from titian.node import Node, open_node
 from titian.settings import Settings
-from titian.store.view import PartnerView
 from titian.web.access import Door
 from titian.web.errors import handle_error
 from titian.web.front import Front
 from titian.web.operation import health, metrics
-from titian.web.taxii import TaxiiState, taxii_router
+from titian.web.taxii import TaxiiState, Visit, taxii_router
 
 _PENDING_EVERY: Final = 0.5
 """Seconds between looks for requests that wait to be worked on."""
@@ -83,8 +82,8 @@ def create_app(home: Path) -> ASGIApp:
     door = Door(node)
     state = TaxiiState(node)
 
-    def provide_view(request: Any) -> PartnerView:
-        return door.admit(request)
+    def provide_visit(request: Any) -> Visit:
+        return Visit(door.admit(request), state)
 
     @asynccontextmanager
     async def living(_: Litestar) -> AsyncIterator[None]:
@@ -103,8 +102,7 @@ def create_app(home: Path) -> ASGIApp:
     app = Litestar(
         route_handlers=[taxii_router(), health, metrics],
         dependencies={
-            "view": Provide(provide_view, sync_to_thread=False),
-            "taxii": Provide(lambda: state, sync_to_thread=False),
+            "visit": Provide(provide_visit, sync_to_thread=False),
             "node": Provide(lambda: node, sync_to_thread=False),
         },
         exception_handlers={Exception: handle_error},

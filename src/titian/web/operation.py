@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from titian.core.access import Role
 from titian.core.errors import Forbidden
 from titian.node import Node
-from titian.store.view import PartnerView
+from titian.web.taxii import Visit
 
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -30,13 +30,13 @@ def health(node: Node) -> ASGIResponse:
 
 
 @get("/metrics", sync_to_thread=True)
-def metrics(view: PartnerView) -> ASGIResponse:
+def metrics(visit: Visit) -> ASGIResponse:
     """Prometheus metrics of every worker, for an admin key."""
-    if view.reader.role is not Role.ADMIN:
+    if visit.view.reader.role is not Role.ADMIN:
         raise Forbidden("The metrics are for an admin key.")
     registry: Any = CollectorRegistry()
     if METRICS_FOLDER in os.environ:
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return ASGIResponse(
         body=generate_latest(registry),
         encoded_headers=[(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")],

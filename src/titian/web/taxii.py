@@ -72,6 +72,14 @@ class TaxiiState:
         )
 
 
+class Visit(msgspec.Struct, frozen=True):
+    """One request's reader: their view of the node, and what the endpoints share. One value, because the
+    framework starts a task for each further dependency, which costs more than the query."""
+
+    view: PartnerView
+    taxii: TaxiiState
+
+
 def _answer(resource: object, status: int = 200) -> ASGIResponse:
     return ASGIResponse(body=_encode(resource), status_code=status, encoded_headers=[_CONTENT_TYPE, _VARY, _PRIVATE])
 
@@ -85,14 +93,14 @@ def _resource(seen: Seen) -> CollectionResource:
 
 
 @get("/", sync_to_thread=False)
-def discovery(taxii: TaxiiState, view: PartnerView) -> ASGIResponse:
+def discovery(visit: Visit) -> ASGIResponse:
     """TAXII 2.1 section 4.1."""
-    record = taxii.node.record
+    record = visit.taxii.node.record
     return _answer(
         Discovery(
             title=record.name,
             description=f"Titian node of {record.name} ({record.country})",
-            contact=taxii.node.settings.contact or None,
+            contact=visit.taxii.node.settings.contact or None,
             default=API_ROOT,
             api_roots=[API_ROOT],
         )
@@ -100,36 +108,36 @@ def discovery(taxii: TaxiiState, view: PartnerView) -> ASGIResponse:
 
 
 @get("/root/", sync_to_thread=False)
-def api_root(taxii: TaxiiState, view: PartnerView) -> ASGIResponse:
+def api_root(visit: Visit) -> ASGIResponse:
     """TAXII 2.1 section 4.2."""
     return _answer(
         ApiRoot(
-            title=taxii.node.record.name,
+            title=visit.taxii.node.record.name,
             versions=[MEDIA_TYPE],
-            max_content_length=taxii.node.settings.max_content_length,
+            max_content_length=visit.taxii.node.settings.max_content_length,
         )
     )
 
 
 @get("/root/status/{status_id:str}/", sync_to_thread=False)
-def status(taxii: TaxiiState, view: PartnerView, status_id: str) -> ASGIResponse:
+def status(visit: Visit, status_id: str) -> ASGIResponse:
     """TAXII 2.1 section 4.3: only who made the request may ask what became of it."""
-    receipt = taxii.node.intake.receipt(status_id, view.reader.id)
+    receipt = visit.taxii.node.intake.receipt(status_id, visit.view.reader.id)
     if receipt is None:
         raise NotFound("There is no such status here.", advice="A status is kept for 48 hours.")
     return _answer(status_resource(receipt))
 
 
 @get("/root/collections/", sync_to_thread=False)
-def collections(view: PartnerView) -> ASGIResponse:
+def collections(visit: Visit) -> ASGIResponse:
     """TAXII 2.1 section 5.1."""
-    return _answer(Collections(collections=[_resource(seen) for seen in view.collections()]))
+    return _answer(Collections(collections=[_resource(seen) for seen in visit.view.collections()]))
 
 
 @get("/root/collections/{collection_id:str}/", sync_to_thread=False)
-def collection(view: PartnerView, collection_id: str) -> ASGIResponse:
+def collection(visit: Visit, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.2."""
-    return _answer(_resource(view.collection(collection_id)))
+    return _answer(_resource(visit.view.collection(collection_id)))
 
 
 Build = Callable[[CollectionView, Selection, Callable[[int], str]], tuple[bytes, int, int]]
@@ -137,8 +145,7 @@ Build = Callable[[CollectionView, Selection, Callable[[int], str]], tuple[bytes,
 
 
 def _read(
-    taxii: TaxiiState,
-    view: PartnerView,
+    visit: Visit,
     request: AnyRequest,
     collection_id: str,
     endpoint: str,
@@ -149,24 +156,24 @@ def _read(
 
     def answer(snapshot: CollectionView) -> ASGIResponse:
         held = snapshot.collection
-        bound_to = (held.id.encode(), endpoint.encode(), view.reader.id.encode(), query.binding)
+        bound_to = (held.id.encode(), endpoint.encode(), visit.view.reader.id.encode(), query.binding)
         selection = query.selection
         if query.next is not None:
-            selection = msgspec.structs.replace(selection, after=taxii.tokens.read(query.next, bound_to=bound_to))
+            selection = msgspec.structs.replace(selection, after=visit.taxii.tokens.read(query.next, bound_to=bound_to))
         encoding = encoding_for(request.headers.get("accept-encoding", ""))
-        key = (held.id, held.generation, endpoint, view.reader.id, query.binding, selection.after, selection.limit,
+        key = (held.id, held.generation, endpoint, visit.view.reader.id, query.binding, selection.after, selection.limit,
                encoding)  # fmt: skip
         etag = _etag(key)
         if _same(request.headers.get("if-none-match"), etag):
             return ASGIResponse(status_code=304, encoded_headers=[(b"etag", etag), _VARY, _PRIVATE])
-        found = taxii.cache.get(key)
+        found = visit.taxii.cache.get(key)
         if found is None:
-            body, first, last = build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to))
+            body, first, last = build(snapshot, selection, partial(visit.taxii.tokens.make, bound_to=bound_to))
             found = _finish(body, first, last, etag, encoding)
-            taxii.cache.put(key, found)
+            visit.taxii.cache.put(key, found)
         return ASGIResponse(body=found.body, encoded_headers=found.headers)
 
-    return view.read(collection_id, answer)
+    return visit.view.read(collection_id, answer)
 
 
 def _finish(body: bytes, first: int, last: int, etag: bytes, encoding: str | None) -> Answer:
@@ -223,17 +230,17 @@ def _records(snapshot: CollectionView, selection: Selection) -> Any:
 
 
 @get("/root/collections/{collection_id:str}/manifest/", sync_to_thread=False)
-def manifest(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str) -> ASGIResponse:
+def manifest(visit: Visit, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.3."""
-    query = taxii.query(request, OF_OBJECTS)
-    return _read(taxii, view, request, collection_id, "manifest", query, _manifest)
+    query = visit.taxii.query(request, OF_OBJECTS)
+    return _read(visit, request, collection_id, "manifest", query, _manifest)
 
 
 @get("/root/collections/{collection_id:str}/objects/", sync_to_thread=False)
-def objects(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str) -> ASGIResponse:
+def objects(visit: Visit, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.4."""
-    query = taxii.query(request, OF_OBJECTS)
-    return _read(taxii, view, request, collection_id, "objects", query, _envelope)
+    query = visit.taxii.query(request, OF_OBJECTS)
+    return _read(visit, request, collection_id, "objects", query, _envelope)
 
 
 def _of_one(query: Query, object_id: str) -> Query:
@@ -246,11 +253,9 @@ def _missing() -> NotFound:
 
 
 @get("/root/collections/{collection_id:str}/objects/{object_id:str}/", sync_to_thread=False)
-def one_object(
-    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
-) -> ASGIResponse:
+def one_object(visit: Visit, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
-    query = _of_one(taxii.query(request, OF_OBJECT), object_id)
+    query = _of_one(visit.taxii.query(request, OF_OBJECT), object_id)
 
     def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
         body, first, last = _envelope(snapshot, selection, token)
@@ -258,15 +263,13 @@ def one_object(
             raise _missing()
         return body, first, last
 
-    return _read(taxii, view, request, collection_id, "object", query, build)
+    return _read(visit, request, collection_id, "object", query, build)
 
 
 @get("/root/collections/{collection_id:str}/objects/{object_id:str}/versions/", sync_to_thread=False)
-def versions(
-    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
-) -> ASGIResponse:
+def versions(visit: Visit, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.8."""
-    query = _of_one(taxii.query(request, OF_VERSIONS), object_id)
+    query = _of_one(visit.taxii.query(request, OF_VERSIONS), object_id)
 
     def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
         found, more = _records(snapshot, selection.of_all_versions())
@@ -279,35 +282,33 @@ def versions(
         )
         return _encode(resource), found[0].added if found else 0, found[-1].added if found else 0
 
-    return _read(taxii, view, request, collection_id, "versions", query, build)
+    return _read(visit, request, collection_id, "versions", query, build)
 
 
 @delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
-def remove_object(
-    taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str, object_id: str
-) -> ASGIResponse:
+def remove_object(visit: Visit, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.7: every version unless ``match[version]`` names some."""
-    query = taxii.query(request, OF_DELETE)
+    query = visit.taxii.query(request, OF_DELETE)
     chosen = query.selection if query.names_versions else query.selection.of_all_versions()
-    if not view.remove(collection_id, object_id, chosen):
+    if not visit.view.remove(collection_id, object_id, chosen):
         raise _missing()
     return ASGIResponse(status_code=200, encoded_headers=[_CONTENT_TYPE, _PRIVATE])
 
 
 @post("/root/collections/{collection_id:str}/objects/", status_code=202)
-async def add_objects(taxii: TaxiiState, view: PartnerView, request: AnyRequest, collection_id: str) -> ASGIResponse:
+async def add_objects(visit: Visit, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.5. The answer is sent when the objects, or the request, are durable (law 6)."""
     if not understood(request.headers.get("content-type", "")):
         raise UnsupportedMediaType(f"Send the objects as {MEDIA_TYPE}.")
-    held = view.writable(collection_id)
+    held = visit.view.writable(collection_id)
     body = await request.body()
-    if len(body) > taxii.node.settings.max_content_length:
+    if len(body) > visit.taxii.node.settings.max_content_length:
         raise TooLarge("The body is larger than max_content_length.")
     if not body:
         raise InvalidInput("The body is empty.", advice='Send {"objects": [ … ]}.')
     parts = split(body)
-    receive, source = taxii.node.receive, view.reader.id
-    if len(body) >= taxii.node.settings.pending_from:
+    receive, source = visit.taxii.node.receive, visit.view.reader.id
+    if len(body) >= visit.taxii.node.settings.pending_from:
         future = receive.later(held, parts, body, source=source)
     else:
         future = await asyncio.to_thread(receive.now, held, parts, source=source)

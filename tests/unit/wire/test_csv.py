@@ -16,7 +16,7 @@ from titian.core.marking import TLP_IDS, Marking, Pap, Tlp, definitions_of, read
 from titian.core.stix import Timestamp, examine
 from titian.wire.csv import disarm, join_cell, read_csv, rearm, split_cell
 from titian.wire.csv_export import write_csv
-from titian.wire.indicators import Value, from_observable, from_pattern, recognise, refang
+from titian.wire.indicators import Value, from_observable, from_pattern, recognise
 from titian.wire.stix import Problem
 
 AT = Timestamp.parse("2026-03-01T00:00:00.000Z")

@@ -131,9 +131,8 @@ def test_the_specification_s_own_examples(type: str, properties: dict[str, Any],
     assert observable_id(type, properties) == f"{type}--{expected}"
 
 
-# The examples of 6.6 and 6.12 (email-message--92fa1bfd…, network-traffic--6e0cb830…) do not follow from the
-# text of the specification: their ids were made from references that the examples no longer hold. The peer
-# agrees with this house on both.
+# The ids printed in the examples of 6.6 and 6.12 (email-message--92fa1bfd…, network-traffic--6e0cb830…) do not
+# follow from the properties printed beside them; the peer agrees with this house on both.
 PEER = [
     ("email-message", {"is_multipart": False, "from_ref": _FROM, "subject": "Saying Hello"}),
     ("network-traffic", {"src_ref": _SRC, "dst_ref": _DST, "protocols": ["tcp"]}),
