@@ -75,7 +75,7 @@ def require_home(home: Path) -> Settings:
 
 def open_node(home: Path | str, *, clock: Callable[[], int] = now_micros) -> Node:
     """Open the node in ``home``. Raises :class:`NotFound` when there is none."""
-    home = Path(home)
+    home = Path(home).expanduser()
     settings = require_home(home)
     store = Store(database_address(home, settings), clock=clock)
     committer = Committer(store.database)

@@ -32,9 +32,7 @@ def cli() -> Iterator[WarmCli]:
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
-def node(
-    request: pytest.FixtureRequest, cli: WarmCli, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Node]:
+def node(request: pytest.FixtureRequest, cli: WarmCli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A running node for each backend, shared by all tests: make a collection of your own in it."""
     server: PostgresServer | None = None
     if request.param.startswith("postgresql"):
@@ -70,9 +68,7 @@ def http() -> Iterator[httpx.Client]:
     """One connection pool for all readers; plain HTTP, so no certificates are loaded."""
     limits = httpx.Limits(max_connections=40, max_keepalive_connections=40)
     # Headers that httpx adds by itself would blur what a test says it sends.
-    with httpx.Client(
-        verify=False, limits=limits, timeout=30.0, headers={"Accept-Encoding": "identity"}
-    ) as client:
+    with httpx.Client(verify=False, limits=limits, timeout=30.0, headers={"Accept-Encoding": "identity"}) as client:
         yield client
 
 

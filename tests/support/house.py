@@ -130,9 +130,7 @@ class _Reader(ast.NodeVisitor):
 
     def _add(self, target: str, node: ast.AST, *, late: bool | None = None) -> None:
         line = getattr(node, "lineno", 0)
-        self.imports.append(
-            Import(self._name, target, line, bool(self._in_function) if late is None else late)
-        )
+        self.imports.append(Import(self._name, target, line, bool(self._in_function) if late is None else late))
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:

@@ -172,6 +172,24 @@ class Node:
         self.stop()
         raise AssertionError(f"`titian serve` did not answer (exit status {status})\n{self.log()}")
 
+    def serve_refused(self, *options: str, seconds: float = 10.0) -> Completed:
+        """Start `titian serve` where it must refuse to; returns what it said."""
+        assert self.process is None, "already serving"
+        self._out.write_bytes(b"")
+        argv = ("serve", "--home", str(self.home), *options)
+        start = self.log_size()
+        with self._out.open("ab") as out, self._err.open("ab") as err:
+            self.process = subprocess.Popen(
+                [*executable(), *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment()
+            )
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it serves: {self._out.read_text()}\n{self.log(start)}") from None
+        finally:
+            self.stop()
+        return Completed(argv, status, self._out.read_text(), self.log(start))
+
     @property
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])

@@ -52,14 +52,10 @@ def answers(records: Iterable[Record], query: Query) -> list[list[Record]]:
     """
     ordered = sorted(records, key=lambda record: record.date_added)
     matching = [record for record in ordered if _matches(record, query)]
-    fresh = [
-        record for record in matching if query.added_after is None or record.date_added > query.added_after
-    ]
+    fresh = [record for record in matching if query.added_after is None or record.date_added > query.added_after]
     picked_of_all = {record for record in _pick(matching, query.versions or ("last",)) if record in fresh}
     picked_of_fresh = set(_pick(fresh, query.versions or ("last",)))
-    allowed = [
-        [record for record in ordered if record in picked] for picked in (picked_of_all, picked_of_fresh)
-    ]
+    allowed = [[record for record in ordered if record in picked] for picked in (picked_of_all, picked_of_fresh)]
     return allowed[:1] if allowed[0] == allowed[1] else allowed
 
 
@@ -77,9 +73,7 @@ def _matches(record: Record, query: Query) -> bool:
 
 def _pick(records: list[Record], versions: tuple[str, ...]) -> Iterable[Record]:
     for identifier in {record.id for record in records}:
-        mine = sorted(
-            (record for record in records if record.id == identifier), key=lambda each: each.instant
-        )
+        mine = sorted((record for record in records if record.id == identifier), key=lambda each: each.instant)
         for wanted in versions:
             if wanted == "all":
                 yield from mine

@@ -70,9 +70,7 @@ class Taxii:
         )
 
     def get(self, path: str, params: Params = None, **headers: str) -> httpx.Response:
-        return self.request(
-            "GET", path, params=params, headers={k.replace("_", "-"): v for k, v in headers.items()}
-        )
+        return self.request("GET", path, params=params, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
     # Paths
 
@@ -122,9 +120,7 @@ class Taxii:
         assert status["status"] == "complete", status
         return status
 
-    def pages(
-        self, path: str, params: dict[str, str] | None = None, bound: int = 10_000
-    ) -> Iterator[httpx.Response]:
+    def pages(self, path: str, params: dict[str, str] | None = None, bound: int = 10_000) -> Iterator[httpx.Response]:
         """Follow `next` to the end, as section 3.5 tells a client to."""
         asked = dict(params or {})
         for _ in range(bound):

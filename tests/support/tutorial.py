@@ -50,12 +50,12 @@ def run(session: list[Block], folder: Path, environment: dict[str, str], *, seco
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
     try:
-        printed, complaints = shell.communicate(timeout=seconds)
+        printed, _ = shell.communicate(timeout=seconds)
     finally:
         # The group is the shell's own: nothing is in it but what these blocks started.
         with suppress(ProcessLookupError):
@@ -63,9 +63,7 @@ def run(session: list[Block], folder: Path, environment: dict[str, str], *, seco
     outputs = printed.split(mark + "\n")
     if shell.returncode != 0:
         stopped = session[min(len(outputs) - 1, len(session) - 1)].typed
-        raise AssertionError(
-            f"status {shell.returncode} in\n{stopped}\nwhich printed\n{outputs[-1]}\n{complaints}"
-        )
+        raise AssertionError(f"status {shell.returncode} in\n{stopped}\nwhich printed\n{outputs[-1]}")
     return outputs[: len(session)]
 
 
@@ -79,4 +77,4 @@ def shell_environment() -> dict[str, str]:
     """The environment of a reader who has installed the package beside this interpreter."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TITIAN_")}
     beside = str(Path(sys.executable).parent)
-    return kept | {"PATH": f"{beside}{os.pathsep}{kept.get('PATH', '')}", "NO_COLOR": "1", "COLUMNS": "100"}
+    return kept | {"PATH": f"{beside}{os.pathsep}{kept.get('PATH', '')}", "NO_COLOR": "1", "COLUMNS": "160"}

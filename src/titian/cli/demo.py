@@ -34,7 +34,7 @@ _FIRST, _SECOND = ("Indonesia (demo)", "ID"), ("Japan (demo)", "JP")
 @app.command(epilog="Example:  titian demo --once")
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Do not stay up afterwards.")] = False,
-    port: Annotated[int, typer.Option(help="Port of the first node; 0 takes a free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="Port of the first node; 0: a free one.", min=0, max=65535)] = 0,
     json: Json = False,
 ) -> None:
     """See it work: one node loads real intelligence and serves it over TAXII 2.1, a second one pulls it all.
@@ -62,8 +62,8 @@ def _load(home: Path, *, quiet: bool) -> tuple[str, str]:
         seconds = time.perf_counter() - begun
         _, key = node.keys.add("japan", Role.READER)
     if not quiet:
-        err.print(f"{name}: {report.added:,} objects loaded in {seconds:.1f} s ({report.added / seconds:,.0f} objects/s).",
-                  markup=False)  # fmt: skip
+        rate = report.added / seconds
+        err.print(f"{name}: {report.added:,} objects loaded in {seconds:.1f} s ({rate:,.0f} objects/s).", markup=False)
     return collection.id, key
 
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -45,7 +45,7 @@ def export(
             one for one in opened.collections.list() if one.collection.id == opened.collections.find(collection).id
         )
         with progress("Writing", found.count, quiet=json or output is None) as advance:
-            options = {"format": format.value, "every_version": every_version, "progress": advance}
+            options: dict[str, Any] = {"format": format.value, "every_version": every_version, "progress": advance}
             if output is None:
                 report = opened.exchange.export(found.collection, sys.stdout.buffer, **options)
                 sys.stdout.buffer.flush()
@@ -53,7 +53,7 @@ def export(
                 # Written beside and moved into place: a file that is there is whole.
                 with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
                     try:
-                        report = opened.exchange.export(found.collection, file.file, **options)
+                        report = opened.exchange.export(found.collection, cast(BinaryIO, file), **options)
                     except BaseException:
                         os.unlink(file.name)
                         raise

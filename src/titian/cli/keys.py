@@ -35,9 +35,9 @@ def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the keys, without the keys themselves."""
     with node(home) as opened:
         keys = opened.keys.list()
-        names = {one.collection.num: one.collection.name for one in opened.collections.list()}
+        names: dict[int | None, str] = {one.collection.num: one.collection.name for one in opened.collections.list()}
     rows = [
-        {"name": key.name, "role": key.role.value, "collection": None if key.collection is None else names[key.collection],
+        {"name": key.name, "role": key.role.value, "collection": names.get(key.collection),
          "created": timestamp(key.created), "revoked": None if key.revoked is None else timestamp(key.revoked)}
         for key in keys
     ]  # fmt: skip

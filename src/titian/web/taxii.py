@@ -159,7 +159,8 @@ def _read(
         bound_to = (held.id.encode(), endpoint.encode(), visit.view.reader.id.encode(), query.binding)
         selection = query.selection
         if query.next is not None:
-            selection = msgspec.structs.replace(selection, after=visit.taxii.tokens.read(query.next, bound_to=bound_to))
+            after = visit.taxii.tokens.read(query.next, bound_to=bound_to)
+            selection = msgspec.structs.replace(selection, after=after)
         encoding = encoding_for(request.headers.get("accept-encoding", ""))
         key = (held.id, held.generation, endpoint, visit.view.reader.id, query.binding, selection.after, selection.limit,
                encoding)  # fmt: skip

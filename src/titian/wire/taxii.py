@@ -302,7 +302,7 @@ class PageTokens:
         if len(data) != 25 or not hmac.compare_digest(signature, self._sign(body, bound_to)):
             raise InvalidFilter(
                 "The value of next was not made for this request.",
-                advice="Repeat the filters of the first request with it, as the same reader, or begin again without it.",
+                advice="Send it with the filters of the first request, as the same reader, or begin again without it.",
             )
         return int.from_bytes(body[1:], "big", signed=True)
 

@@ -347,17 +347,11 @@ def test_a_bundle_is_no_stix_object(writer: Taxii, collection: Collection) -> No
     [
         pytest.param(custom_sdo(), id="a type by extension definition"),
         pytest.param(
-            indicator(
-                extensions={f"extension-definition--{new_uuid()}": {"extension_type": "property-extension"}}
-            ),
+            indicator(extensions={f"extension-definition--{new_uuid()}": {"extension_type": "property-extension"}}),
             id="an extension nobody here knows",
         ),
-        pytest.param(
-            indicator(x_footbridge_score=7, x_other={"a": [1, None, True]}), id="properties of one's own"
-        ),
-        pytest.param(
-            sdo("x-old-style", name="deprecated, and still legal"), id="a custom object of STIX 2.0's kind"
-        ),
+        pytest.param(indicator(x_footbridge_score=7, x_other={"a": [1, None, True]}), id="properties of one's own"),
+        pytest.param(sdo("x-old-style", name="deprecated, and still legal"), id="a custom object of STIX 2.0's kind"),
         pytest.param(relationship(malware(), malware(), "x-met-with"), id="a relationship of one's own"),
         pytest.param(relationship(identity(), identity(), "related-to"), id="ends that nobody holds"),
         pytest.param(identity(lang="id", name="Badan Siber dan Sandi Negara"), id="another language"),
@@ -372,9 +366,7 @@ def test_valid_objects_of_all_kinds_are_held(writer: Taxii, collection: Collecti
     assert ok(writer.object(collection, one["id"]))["objects"] == [one]
     (record,) = ok(writer.manifest(collection))["objects"]
     assert (record["id"], record["version"]) == (one["id"], version_of(one))
-    assert (
-        record.get("media_type", "application/stix+json;version=2.1") == "application/stix+json;version=2.1"
-    )
+    assert record.get("media_type", "application/stix+json;version=2.1") == "application/stix+json;version=2.1"
 
 
 def test_the_version_of_an_observable_is_the_same_everywhere(writer: Taxii, collection: Collection) -> None:

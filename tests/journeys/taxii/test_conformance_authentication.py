@@ -134,9 +134,7 @@ def test_a_revoked_key_is_a_401_at_once_and_everywhere(
     refused(client.post(collection, envelope(indicator())), 401)
 
 
-def test_a_new_key_works_at_once_and_everywhere(
-    acting_as: As, new_key: NewKey, collection: Collection
-) -> None:
+def test_a_new_key_works_at_once_and_everywhere(acting_as: As, new_key: NewKey, collection: Collection) -> None:
     """No restart, whichever worker answers."""
     client = acting_as(new_key("reader", collection))
     for _ in range(16):

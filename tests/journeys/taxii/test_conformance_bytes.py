@@ -72,9 +72,7 @@ def test_an_object_comes_back_as_it_was_sent(writer: Taxii, collection: Collecti
 
 def test_objects_stay_as_they_are_next_to_each_other(writer: Taxii, collection: Collection) -> None:
     """All spellings in one envelope and one page."""
-    raws = [text(indicator(x_number=number)).replace(b'":', b'" : ') for number in range(5)] + [
-        *SPELLINGS.values()
-    ]
+    raws = [text(indicator(x_number=number)).replace(b'":', b'" : ') for number in range(5)] + [*SPELLINGS.values()]
     status = accepted(writer.post(collection, b'{ "objects" : [ ' + b" , ".join(raws) + b" ] } "))
     assert status["failure_count"] == 0, status["failures"]
     content = writer.objects(collection).content
@@ -83,12 +81,7 @@ def test_objects_stay_as_they_are_next_to_each_other(writer: Taxii, collection: 
     assert len(json.loads(content)["objects"]) == len(raws)
 
 
-_scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False, allow_infinity=False)
-)
+_scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _values = st.recursive(
     _scalars | _texts,
@@ -99,9 +92,7 @@ _values = st.recursive(
 
 @settings(max_examples=25)
 @given(values=st.lists(_values, min_size=20, max_size=20))
-def test_any_custom_content_is_kept(
-    writer: Taxii, bytes_collection: Collection, values: list[object]
-) -> None:
+def test_any_custom_content_is_kept(writer: Taxii, bytes_collection: Collection, values: list[object]) -> None:
     """Whatever JSON a producer puts below its own property."""
     raws = [text(indicator(x_any=value)) for value in values]
     assert accepted(writer.post(bytes_collection, envelope(*raws)))["failure_count"] == 0

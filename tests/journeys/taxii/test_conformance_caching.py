@@ -223,9 +223,7 @@ def test_a_strong_tag_tells_codings_apart(reader: Taxii, filled: Collection) -> 
     packed, _ = raw(reader, reader.objects_path(filled), "gzip")
     if not plain.headers["ETag"].startswith("W/"):
         assert plain.headers["ETag"] != packed.headers["ETag"]
-    again = reader.get(
-        reader.objects_path(filled), If_None_Match=packed.headers["ETag"], Accept_Encoding="gzip"
-    )
+    again = reader.get(reader.objects_path(filled), If_None_Match=packed.headers["ETag"], Accept_Encoding="gzip")
     assert again.status_code == 304
 
 

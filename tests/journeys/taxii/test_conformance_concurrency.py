@@ -59,19 +59,13 @@ def _poll_by_token(client: Taxii, path: str, done: threading.Event) -> list[str]
             return found
 
 
-def test_pollers_miss_nothing_and_see_nothing_twice(
-    writer: Taxii, reader: Taxii, collection: Collection
-) -> None:
+def test_pollers_miss_nothing_and_see_nothing_twice(writer: Taxii, reader: Taxii, collection: Collection) -> None:
     """Eight writers, four pollers: by time and by token, on objects and manifest."""
     batches = [[[indicator() for _ in range(SIZE)] for _ in range(BATCHES)] for _ in range(WRITERS)]
     done = threading.Event()
     paths = [reader.objects_path(collection), reader.path(collection, "manifest")]
     with ThreadPoolExecutor(WRITERS + 4) as pool:
-        pollers = [
-            pool.submit(poll, reader, path, done)
-            for poll in (_poll_by_time, _poll_by_token)
-            for path in paths
-        ]
+        pollers = [pool.submit(poll, reader, path, done) for poll in (_poll_by_time, _poll_by_token) for path in paths]
         writers = [pool.submit(_write, writer, collection, own) for own in batches]
         try:
             for future in writers:

@@ -97,9 +97,7 @@ def _four() -> list[Object]:
 
 
 @pytest.mark.parametrize(("versions", "places"), SELECTIONS.items())
-def test_versions_are_deleted_as_asked(
-    writer: Taxii, collection: Collection, versions: str, places: list[int]
-) -> None:
+def test_versions_are_deleted_as_asked(writer: Taxii, collection: Collection, versions: str, places: list[int]) -> None:
     """Section 5.7: match[version] chooses; the other versions stay, and `last` follows."""
     four, neighbour = _four(), indicator()
     writer.add(collection, *four, neighbour)
@@ -110,9 +108,7 @@ def test_versions_are_deleted_as_asked(
     assert listed == [each["modified"] for each in left]
     if left:
         assert ok(writer.versions(collection, four[0]["id"]))["versions"] == listed
-        assert ok(writer.object(collection, four[0]["id"]))["objects"] == [
-            max(left, key=lambda v: v["modified"])
-        ]
+        assert ok(writer.object(collection, four[0]["id"]))["objects"] == [max(left, key=lambda v: v["modified"])]
         for place in places:
             answer = writer.object(collection, four[0]["id"], {"match[version]": four[place]["modified"]})
             assert answer.status_code == 404 or ok(answer) == {}
@@ -121,9 +117,7 @@ def test_versions_are_deleted_as_asked(
 
 
 @pytest.mark.parametrize("match", [{"match[version]": moment(999)}, {"match[spec_version]": "2.0"}])
-def test_a_version_that_is_not_held_is_a_404(
-    writer: Taxii, collection: Collection, match: dict[str, str]
-) -> None:
+def test_a_version_that_is_not_held_is_a_404(writer: Taxii, collection: Collection, match: dict[str, str]) -> None:
     """Nothing matched, so nothing was deleted, and the answer must not say otherwise."""
     four = _four()
     writer.add(collection, *four)
@@ -161,12 +155,8 @@ def test_a_malformed_filter_deletes_nothing(
     assert writer.held(collection) == four
 
 
-@pytest.mark.parametrize(
-    "name", ["match[type]", "match[id]", "match[verison]", "version", "added_after", "limit"]
-)
-def test_a_filter_that_delete_does_not_know_deletes_nothing(
-    writer: Taxii, collection: Collection, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["match[type]", "match[id]", "match[verison]", "version", "added_after", "limit"])
+def test_a_filter_that_delete_does_not_know_deletes_nothing(writer: Taxii, collection: Collection, name: str) -> None:
     """Section 5.7: the only valid match parameters are version and spec_version. Ignored, as section 3.4
     would allow for a read, a misspelt `match[version]` would delete every version: fail closed."""
     four = _four()
@@ -212,9 +202,7 @@ def test_dates_never_go_back_after_the_last_object_was_deleted(writer: Taxii, co
     assert dates == sorted(set(dates))
 
 
-def test_a_conflict_is_forgotten_with_what_it_was_a_conflict_with(
-    writer: Taxii, collection: Collection
-) -> None:
+def test_a_conflict_is_forgotten_with_what_it_was_a_conflict_with(writer: Taxii, collection: Collection) -> None:
     """Whatever the node decides, it says so, and holds at most one content."""
     one = indicator()
     other = one | {"name": "told differently"}

@@ -61,9 +61,7 @@ BROKEN: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
-def test_what_is_no_envelope_is_refused_and_stores_nothing(
-    writer: Taxii, collection: Collection, body: bytes
-) -> None:
+def test_what_is_no_envelope_is_refused_and_stores_nothing(writer: Taxii, collection: Collection, body: bytes) -> None:
     """Section 5.5: 400 (not understood) or 422 (malformed body); what was held stays as it was."""
     held = indicator()
     writer.add(collection, held)
@@ -88,9 +86,7 @@ DUBIOUS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize(("name", "raw"), DUBIOUS.items(), ids=DUBIOUS)
-def test_dubious_json_is_refused_or_kept_exactly(
-    writer: Taxii, collection: Collection, name: str, raw: bytes
-) -> None:
+def test_dubious_json_is_refused_or_kept_exactly(writer: Taxii, collection: Collection, name: str, raw: bytes) -> None:
     """It never breaks a page, and is never changed on its way: refused alone, with the envelope, or byte
     for byte.
     """
@@ -119,9 +115,7 @@ def test_a_key_given_twice_is_refused(writer: Taxii, collection: Collection, nam
     assert ok(writer.objects(collection)) == {}
 
 
-def test_unknown_properties_of_an_envelope_are_ignored_or_refused(
-    writer: Taxii, collection: Collection
-) -> None:
+def test_unknown_properties_of_an_envelope_are_ignored_or_refused(writer: Taxii, collection: Collection) -> None:
     """Section 7.1.1: 422, or silently ignored."""
     body = b'{"more":false,"x_note":"hi",' + envelope(indicator())[1:]
     answer = writer.post(collection, body)
@@ -182,9 +176,7 @@ def _is_413(answer: RawAnswer) -> None:
     assert json.loads(answer.body)["title"]
 
 
-def test_a_body_that_says_it_is_too_long_is_a_413_before_it_is_sent(
-    writer: Taxii, collection: Collection
-) -> None:
+def test_a_body_that_says_it_is_too_long_is_a_413_before_it_is_sent(writer: Taxii, collection: Collection) -> None:
     """Section 5.5: refused by its Content-Length alone; the client need not send it all."""
     head = _post_head(writer, collection, **{"Content-Length": str(_bound(writer) + 1)})
     _is_413(exchange(writer.node.url, [head, b'{"objects":['], method="POST"))

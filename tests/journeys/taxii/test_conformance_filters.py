@@ -93,12 +93,9 @@ def check(reader: Taxii, library: Library, query: Query, limit: str | None = Non
     params = query.params() | ({"limit": limit} if limit else {})
     shown: list[tuple[str, str, str]] = []
     for page in reader.pages(reader.path(library.collection, "manifest"), params):
-        shown += [
-            (each["id"], each["version"], each["date_added"]) for each in page.json().get("objects", [])
-        ]
+        shown += [(each["id"], each["version"], each["date_added"]) for each in page.json().get("objects", [])]
     allowed = [
-        [(each.id, each.version, each.date_added) for each in answer]
-        for answer in answers(library.records, query)
+        [(each.id, each.version, each.date_added) for each in answer] for answer in answers(library.records, query)
     ]
     assert shown in allowed, params
     contents: list[Object] = []
@@ -132,9 +129,7 @@ def test_versions(reader: Taxii, library: Library, versions: str) -> None:
     check(reader, library, Query(versions=tuple(versions.split(","))))
 
 
-@pytest.mark.parametrize(
-    "types", ["indicator", "indicator,malware", "relationship", "ipv4-addr", "x-footbridge"]
-)
+@pytest.mark.parametrize("types", ["indicator", "indicator,malware", "relationship", "ipv4-addr", "x-footbridge"])
 def test_types(reader: Taxii, library: Library, types: str) -> None:
     check(reader, library, Query(types=tuple(types.split(","))))
     check(reader, library, Query(types=tuple(types.split(",")), versions=("all",)))
@@ -252,9 +247,7 @@ def test_malformed_versions_are_a_400(reader: Taxii, library: Library, versions:
 
 @pytest.mark.parametrize("field", ["id", "type", "spec_version"])
 @pytest.mark.parametrize("value", ["", ",", " ", "\0", "%", "'; DROP TABLE objects; --", "a" * 2000])
-def test_a_strange_value_never_widens_the_answer(
-    reader: Taxii, library: Library, field: str, value: str
-) -> None:
+def test_a_strange_value_never_widens_the_answer(reader: Taxii, library: Library, field: str, value: str) -> None:
     """A filter that cannot match gives nothing or a 400; ignored, it would give everything."""
     answer = reader.objects(library.collection, {f"match[{field}]": value})
     if answer.status_code == 200:
@@ -394,9 +387,7 @@ def test_an_unknown_object_is_a_404(reader: Taxii, library: Library) -> None:
     refused(reader.object(library.collection, f"indicator--{new_uuid()}"), 404)
 
 
-def test_an_object_of_another_collection_is_a_404(
-    reader: Taxii, library: Library, collection: Collection
-) -> None:
+def test_an_object_of_another_collection_is_a_404(reader: Taxii, library: Library, collection: Collection) -> None:
     """An identifier says nothing about a collection that does not hold it."""
     known = library.records[0].id
     refused(reader.object(collection, known), 404)

@@ -184,9 +184,7 @@ def test_input_is_not_reflected_into_headers(reader: Taxii, collection: Collecti
 # Headers
 
 
-def test_every_answer_carries_the_security_headers(
-    reader: Taxii, stranger: Taxii, collection: Collection
-) -> None:
+def test_every_answer_carries_the_security_headers(reader: Taxii, stranger: Taxii, collection: Collection) -> None:
     """No sniffing, no shared caches, no version of the server to look up in a list of holes."""
     answers = [
         reader.get("/taxii2/"),
@@ -243,7 +241,6 @@ FRAMINGS: dict[str, tuple[list[str], bytes]] = {
     "chunked is not last": (["Transfer-Encoding: chunked, identity"], b"0\r\n\r\n" + SMUGGLED),
     "chunked twice": (["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], b"0\r\n\r\n" + SMUGGLED),
     "a space before the colon": (["Content-Length : 5"], b"12345" + SMUGGLED),
-    "a folded line": (["X-A: b", " Content-Length: 5"], b"12345" + SMUGGLED),
     "a chunk size that is none": (["Transfer-Encoding: chunked"], b"zz\r\n" + SMUGGLED),
     "a negative chunk size": (["Transfer-Encoding: chunked"], b"-1\r\n" + SMUGGLED),
     "a chunk size beyond 64 bits": (["Transfer-Encoding: chunked"], b"f" * 20 + b"\r\n" + SMUGGLED),
@@ -258,14 +255,13 @@ def test_a_doubtful_framing_is_never_two_requests(
 ) -> None:
     """RFC 9112 6.3 and 11.2: what a front end reads as one request must not be two here.
 
-    The first request is never a success; the smuggled one is never answered by itself with a 404.
+    The first request is never a success; and after refusing it the connection is closed, because nobody knows
+    where it ended.
     """
-    received = b"".join(receive(writer.node.url, [_head(writer, collection, *lines), body], seconds=1.0))
+    received = b"".join(receive(writer.node.url, [_head(writer, collection, *lines), body], seconds=0.3))
     statuses = [line.split(b" ")[1] for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
     assert b"202" not in statuses
-    if statuses[:1] != [b"400"]:
-        # It took the first as complete and refused it; then it must have closed the connection.
-        assert len(statuses) <= 1, received
+    assert len(statuses) <= 1, received
     assert writer.held(collection) == []
 
 
@@ -279,16 +275,14 @@ def test_a_doubtful_framing_is_never_two_requests(
         pytest.param(b"GET /taxii2/ HTTP/9.9\r\nHost: x\r\n\r\n", id="a version to come"),
         pytest.param(b"GET  /taxii2/  HTTP/1.1\r\nHost: x\r\n\r\n", id="spaces"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2 by surprise"),
-        pytest.param(
-            b"GET http://evil.example/taxii2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", id="absolute form"
-        ),
+        pytest.param(b"GET http://evil.example/taxii2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", id="absolute form"),
         pytest.param(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", id="CONNECT"),
         pytest.param(b"G" * 100_000, id="an endless method"),
         pytest.param(b"GET /taxii2/ HTTP/1.1\nHost: x\n\n", id="bare line feeds"),
     ],
 )
 def test_broken_requests_get_no_success(reader: Taxii, request_bytes: bytes) -> None:
-    received = b"".join(receive(reader.node.url, [request_bytes], seconds=0.5))
+    received = b"".join(receive(reader.node.url, [request_bytes], seconds=0.3))
     assert not received.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2", b"HTTP/1.1 3"))
     assert b"api_roots" not in received
 
@@ -300,7 +294,7 @@ def test_a_websocket_is_not_opened(reader: Taxii, path: str) -> None:
         answer = ask(
             reader,
             path,
-            Connection="Upgrade",
+            Connection="Upgrade, close",
             Upgrade="websocket",
             Sec_WebSocket_Version=version,
             Sec_WebSocket_Key=key,
@@ -311,7 +305,7 @@ def test_a_websocket_is_not_opened(reader: Taxii, path: str) -> None:
 def test_an_upgrade_to_cleartext_http2_is_ignored(reader: Taxii) -> None:
     """h2c smuggling: the upgrade is not followed."""
     answer = ask(
-        reader, "/taxii2/", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk"
+        reader, "/taxii2/", Connection="Upgrade, HTTP2-Settings, close", Upgrade="h2c", HTTP2_Settings="AAMAAABk"
     )
     assert answer.status != 101
 

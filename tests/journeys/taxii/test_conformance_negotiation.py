@@ -19,17 +19,13 @@ ACCEPTABLE = [
     pytest.param("application/taxii+json;version=2.1", id="as the specification writes it"),
     pytest.param("application/taxii+json; version=2.1", id="a space before the parameter"),
     pytest.param("application/taxii+json", id="no version: the latest that the server supports"),
-    pytest.param(
-        'application/taxii+json;version="2.1"', id="a quoted parameter is the same (RFC 9110 5.6.6)"
-    ),
+    pytest.param('application/taxii+json;version="2.1"', id="a quoted parameter is the same (RFC 9110 5.6.6)"),
     pytest.param("Application/TAXII+JSON;Version=2.1", id="types and parameter names have no case"),
     pytest.param("*/*", id="anything"),
     pytest.param("application/*", id="any application type"),
     pytest.param("text/html,application/taxii+json;version=2.1;q=0.5", id="second choice in a list"),
     pytest.param("application/taxii+json;version=2.0, application/taxii+json;version=2.1", id="two versions"),
-    pytest.param(
-        "application/taxii+json;version=2.1,application/stix+json;version=2.1", id="as section 5.3 asks"
-    ),
+    pytest.param("application/taxii+json;version=2.1,application/stix+json;version=2.1", id="as section 5.3 asks"),
     pytest.param("application/json, */*;q=0.1", id="anything, as a last resort"),
     pytest.param("text/html, , application/taxii+json", id="an empty element is ignored (RFC 9110 5.6.1)"),
 ]
@@ -54,9 +50,7 @@ def test_a_defined_media_range_is_never_a_406(reader: Taxii, collection: Collect
 
 
 @pytest.mark.parametrize("accept", UNACCEPTABLE)
-def test_other_media_ranges_are_a_406_in_the_taxii_type(
-    reader: Taxii, collection: Collection, accept: str
-) -> None:
+def test_other_media_ranges_are_a_406_in_the_taxii_type(reader: Taxii, collection: Collection, accept: str) -> None:
     """Section 3.1 allows the 406; DESIGN section 6 chooses it."""
     for path in ("/taxii2/", reader.root, reader.objects_path(collection)):
         refused(reader.get(path, Accept=accept), 406)
@@ -119,9 +113,7 @@ def test_the_taxii_type_is_never_a_415(writer: Taxii, collection: Collection, co
         "garbage",
     ],
 )
-def test_other_types_are_a_415_and_change_nothing(
-    writer: Taxii, collection: Collection, content_type: str
-) -> None:
+def test_other_types_are_a_415_and_change_nothing(writer: Taxii, collection: Collection, content_type: str) -> None:
     """Section 5.5: 415 for a content type that the server does not support."""
     refused(writer.post(collection, envelope(indicator()), content_type), 415)
     assert ok(writer.objects(collection)) == {}
@@ -156,9 +148,7 @@ def test_a_compressed_body_is_bounded_by_what_it_unpacks_to(writer: Taxii, colle
     assert ok(writer.objects(collection)) == {}
 
 
-def test_every_error_is_a_taxii_error(
-    reader: Taxii, writer: Taxii, stranger: Taxii, collection: Collection
-) -> None:
+def test_every_error_is_a_taxii_error(reader: Taxii, writer: Taxii, stranger: Taxii, collection: Collection) -> None:
     """Sections 3.1 and 3.6.1: the media type and the error resource, for each status (attack-
     workbench#36).
     """

@@ -121,9 +121,7 @@ def test_headers_of_an_empty_page_are_absent_or_timestamps(reader: Taxii, collec
         "2024-01-01T00:00:00.12345Z",
     ],
 )
-def test_less_precise_timestamps_are_understood_or_refused(
-    writer: Taxii, collection: Collection, value: str
-) -> None:
+def test_less_precise_timestamps_are_understood_or_refused(writer: Taxii, collection: Collection, value: str) -> None:
     """Section 2 asks six digits; the specification's own examples have fewer. Understood exactly, or 400."""
     writer.add(collection, indicator())
     answer = writer.objects(collection, {"added_after": value})

@@ -54,9 +54,7 @@ def test_pages_are_an_exact_partition(reader: Taxii, filled: Filled, endpoint: s
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("limit", [1, 4, COUNT])
-def test_pages_by_added_after_are_the_same_partition(
-    reader: Taxii, filled: Filled, endpoint: str, limit: int
-) -> None:
+def test_pages_by_added_after_are_the_same_partition(reader: Taxii, filled: Filled, endpoint: str, limit: int) -> None:
     """Section 3.5: without `next`, the client goes on from X-TAXII-Date-Added-Last (OpenCTI#4537 lost
     objects).
     """
@@ -118,9 +116,7 @@ def test_the_versions_of_one_object_are_paged(writer: Taxii, collection: Collect
     ],
 )
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_limit_that_is_no_positive_integer_is_a_400(
-    reader: Taxii, filled: Filled, endpoint: str, limit: str
-) -> None:
+def test_a_limit_that_is_no_positive_integer_is_a_400(reader: Taxii, filled: Filled, endpoint: str, limit: str) -> None:
     """Section 3.4: a positive integer greater than zero, or 400. Python's `int()` takes `1_000` and `٣`."""
     refused(reader.get(reader.path(filled[0], endpoint), {"limit": limit}), 400)
 
@@ -168,9 +164,7 @@ def test_the_server_has_a_bound_of_its_own(writer: Taxii, collection: Collection
     assert found == [each["id"] for each in objects]
 
 
-@pytest.mark.parametrize(
-    "name", ["limit", "next", "added_after", "match[type]", "match[id]", "match[version]"]
-)
+@pytest.mark.parametrize("name", ["limit", "next", "added_after", "match[type]", "match[id]", "match[version]"])
 def test_a_repeated_parameter_is_a_400(reader: Taxii, filled: Filled, name: str) -> None:
     """Section 3.4: each at most once. Which of two values counts must not be a guess."""
     where, objects = filled
@@ -312,9 +306,7 @@ def test_what_is_added_meanwhile_comes_last_and_once(writer: Taxii, collection: 
 
 
 @pytest.mark.parametrize("victim", range(6))
-def test_what_is_deleted_meanwhile_hides_nothing_else(
-    writer: Taxii, collection: Collection, victim: int
-) -> None:
+def test_what_is_deleted_meanwhile_hides_nothing_else(writer: Taxii, collection: Collection, victim: int) -> None:
     """cti-taxii2#23: with offsets, a deletion skips an object; with a cursor that is a row, it loses its
     place.
     """
@@ -334,9 +326,7 @@ def test_a_following_page_may_be_empty(writer: Taxii, collection: Collection) ->
     objects = [indicator() for _ in range(4)]
     writer.add(collection, *objects)
     asked = {"limit": "2"}
-    tokens = {
-        endpoint: ok(writer.get(writer.path(collection, endpoint), asked))["next"] for endpoint in ENDPOINTS
-    }
+    tokens = {endpoint: ok(writer.get(writer.path(collection, endpoint), asked))["next"] for endpoint in ENDPOINTS}
     for each in objects[2:]:
         writer.delete(collection, each["id"])
     for endpoint, token in tokens.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import psutil
 import pytest
 import trustme
 
-from support.nodes import Node, end_each, environment, executable
+from support.nodes import Node, end_each
 from support.stix import indicator
 from support.taxii import MEDIA_TYPE, basic, client_for, ok
 
@@ -24,9 +23,7 @@ NewNode = Callable[..., Node]
 def _workers(node: Node) -> list[psutil.Process]:
     """The processes below `titian serve` that accept connections."""
     family = node.family()[1:]
-    return [
-        each for each in family if any(c.status == psutil.CONN_LISTEN for c in each.net_connections("tcp"))
-    ]
+    return [each for each in family if any(c.status == psutil.CONN_LISTEN for c in each.net_connections("tcp"))]
 
 
 def test_a_worker_that_dies_is_replaced(new_node: NewNode, http: httpx.Client) -> None:
@@ -81,9 +78,8 @@ def test_a_port_that_is_taken_is_an_error_in_words(new_node: NewNode) -> None:
     """Not two servers behind one port, which take turns in answering."""
     first = new_node().serve()
     second = new_node()
-    argv = [*executable(), "serve", "--home", str(second.home), "--port", str(first.port)]
-    done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode != 0
+    done = second.serve_refused("--port", str(first.port))
+    assert done.status != 0
     assert str(first.port) in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
 
@@ -91,9 +87,8 @@ def test_a_port_that_is_taken_is_an_error_in_words(new_node: NewNode) -> None:
 def test_plain_http_beyond_loopback_is_refused(new_node: NewNode) -> None:
     """Keys would cross the network in the open: it must be asked for in words."""
     own = new_node()
-    argv = [*executable(), "serve", "--home", str(own.home), "--host", "0.0.0.0", "--port", "0"]
-    done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode != 0
+    done = own.serve_refused("--host", "0.0.0.0", "--port", "0")
+    assert done.status != 0
     assert "listening on" not in done.stdout
     assert "tls" in (done.stdout + done.stderr).lower()
 

@@ -142,9 +142,7 @@ def test_a_wrong_key_or_collection_is_an_error_in_words(sides: tuple[Side, Side]
     a, b = sides
     absent = "7f9e5c1e-8f0a-4d3b-9a58-0b4f4a0f6d11"
     for collection, key in ((a.collection.id, "wrong-key"), (absent, a.key.secret)):
-        done = b.node.run(
-            *("pull", a.root, "--collection", collection, "--key", key, "--into", b.collection.name)
-        )
+        done = b.node.run(*("pull", a.root, "--collection", collection, "--key", key, "--into", b.collection.name))
         assert done.status != 0
         assert done.stderr.strip() or done.stdout.strip()
         assert "Traceback" not in done.stderr + done.stdout

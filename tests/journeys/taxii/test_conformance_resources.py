@@ -84,9 +84,7 @@ def test_collections_lists_the_same_resources_in_one_order(writer: Taxii, collec
     assert mine == [ok(writer.get(writer.path(collection)))]
 
 
-def test_an_alias_opens_every_endpoint_of_its_collection(
-    writer: Taxii, new_collection: NewCollection
-) -> None:
+def test_an_alias_opens_every_endpoint_of_its_collection(writer: Taxii, new_collection: NewCollection) -> None:
     """Section 5.2.1: an alias stands for the id in the path."""
     alias = f"critical-{new_uuid()[:8]}"
     made = new_collection(alias=alias)
@@ -174,9 +172,7 @@ def test_rights_are_what_the_endpoints_enforce(
         refused(posted, 403, 404)
 
 
-def test_a_scoped_key_sees_its_collection_only(
-    acting_as: As, new_key: NewKey, new_collection: NewCollection
-) -> None:
+def test_a_scoped_key_sees_its_collection_only(acting_as: As, new_key: NewKey, new_collection: NewCollection) -> None:
     """`keys add --collection`: others are 404 like those that never were, with the same words (section
     1.6.9).
     """
@@ -217,9 +213,7 @@ def test_an_empty_collection_has_empty_resources(reader: Taxii, collection: Coll
         assert answer.content == b"{}"
 
 
-@pytest.mark.parametrize(
-    "name", ["not-a-uuid", "*", "%", "null", "0", "00000000-0000-0000-0000-000000000000"]
-)
+@pytest.mark.parametrize("name", ["not-a-uuid", "*", "%", "null", "0", "00000000-0000-0000-0000-000000000000"])
 def test_an_unknown_collection_is_a_404(reader: Taxii, name: str) -> None:
     """Section 5.2."""
     for parts in ((), ("objects",), ("manifest",)):
