@@ -10,8 +10,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import typer
 
@@ -93,7 +94,8 @@ def describe(found: Command) -> Iterator[str]:
     example = (found.command.epilog or "").partition("Example:")[2]
     if example:
         yield f"```text\n{example.strip()}\n```"
-    if rows := [f"| {spelled(each)} | {cell(meaning(each))} |" for each in options(found)]:
+    hints = get_type_hints(inspect.unwrap(found.command.callback))
+    if rows := [f"| {spelled(each)} | {cell(meaning(each, hints[each.name]))} |" for each in options(found)]:
         yield "\n".join(["| | |", "|---|---|", *rows])
 
 
@@ -104,9 +106,9 @@ def spelled(parameter: Any) -> str:
     return ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
 
 
-def meaning(parameter: Any) -> str:
+def meaning(parameter: Any, kind: Any) -> str:
     """What an argument or option is for, its choices and its default."""
-    choices = [str(getattr(choice, "value", choice)) for choice in getattr(parameter.type, "choices", ())]
+    choices = [str(choice.value) for choice in kind] if inspect.isclass(kind) and issubclass(kind, Enum) else []
     default = getattr(parameter.default, "value", parameter.default)
     plain = isinstance(default, (str, int, float, Path)) and not isinstance(default, bool) and default != ""
     notes = [
@@ -169,9 +171,7 @@ def rules() -> str:
 
 def python() -> str:
     """Every public name of the package."""
-    sections = [
-        section for name in titian.__all__ for section in member(f"titian.{name}", getattr(titian, name))
-    ]
+    sections = [section for name in titian.__all__ for section in member(f"titian.{name}", getattr(titian, name))]
     return "\n\n".join(["# Python", prose(titian.__doc__ or ""), *sections])
 
 

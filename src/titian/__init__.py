@@ -44,7 +44,6 @@ __all__ = [
     "Role",
     "TaxiiClient",
     "TitianError",
-    "__version__",
     "init",
     "open",
 ]

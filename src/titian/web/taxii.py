@@ -162,8 +162,8 @@ def _read(
             after = visit.taxii.tokens.read(query.next, bound_to=bound_to)
             selection = msgspec.structs.replace(selection, after=after)
         encoding = encoding_for(request.headers.get("accept-encoding", ""))
-        key = (held.id, held.generation, endpoint, visit.view.reader.id, query.binding, selection.after, selection.limit,
-               encoding)  # fmt: skip
+        what = (endpoint, query.binding, selection.after, selection.limit, encoding)
+        key = (held.id, held.generation, visit.view.reader.id, *what)
         etag = _etag(key)
         if _same(request.headers.get("if-none-match"), etag):
             return ASGIResponse(status_code=304, encoded_headers=[(b"etag", etag), _VARY, _PRIVATE])

@@ -209,6 +209,26 @@ def marking_named(label: str) -> str:
     return TLP_IDS[parse_tlp(label)]
 
 
+_REFS: Final = b'"object_marking_refs"'
+_REFS_LIST: Final = re.compile(_REFS + rb'\s*:\s*\[[^"\[\]\\]*+(?:"[^"\\]*+"[^"\[\]\\]*+)*+\]')
+
+
+def _quick_splice(raw: bytes, marking_id: str) -> bytes | None:
+    """The splice without walking the object, where looking at the result proves it right."""
+    quoted = f'"{marking_id}"'.encode("ascii")
+    match raw.count(_REFS), _REFS_LIST.search(raw):
+        case 0, _:
+            end = raw.rindex(b"}")
+            comma = b"" if raw[:end].rstrip().endswith(b"{") else b","
+            spliced = raw[:end] + comma + _REFS + b":[" + quoted + b"]" + raw[end:]
+        case 1, re.Match() as found if b'"' in found[0][len(_REFS) :]:
+            spliced = raw[: found.end() - 1] + b"," + quoted + raw[found.end() - 1 :]
+        case _:
+            return None
+    before, after = _bearing.decode(raw).object_marking_refs, _bearing.decode(spliced).object_marking_refs
+    return spliced if after == (*before, marking_id) else None
+
+
 class _Bearing(msgspec.Struct):
     type: str = ""
     object_marking_refs: tuple[str, ...] = ()
@@ -241,4 +261,4 @@ def apply_marking(raw: bytes, marking_id: str) -> bytes:
     levels = [known.tlp for ref in bearing.object_marking_refs if (known := well_known(ref)) and known.tlp]
     if any(at_least_as_strict(level, asked.tlp) for level in levels):
         return raw
-    return splice_reference(raw, b'"object_marking_refs"', marking_id)
+    return _quick_splice(raw, marking_id) or splice_reference(raw, _REFS, marking_id)

@@ -168,6 +168,18 @@ def body(refs: str) -> bytes:
                 ("stricter, tlp 1.0", TLP_1_IDS[Tlp.RED]),
             ]
         ],
+        pytest.param(
+            body(f'"x":{{"object_marking_refs":["{TLP_IDS[Tlp.RED]}"]}},'),
+            body(f'"x":{{"object_marking_refs":["{TLP_IDS[Tlp.RED]}"]}},')[:-1]
+            + f',"object_marking_refs":["{GREEN}"]}}'.encode(),
+            id="the same key deeper down",
+        ),
+        pytest.param(
+            body(f'"object\\u005fmarking_refs":["{STATEMENT}"],"x":{{"object_marking_refs":["a"]}},'),
+            body(f'"object\\u005fmarking_refs":["{STATEMENT}"],"x":{{"object_marking_refs":["a"]}},')[:-1]
+            + f',"object_marking_refs":["{GREEN}"]}}'.encode(),
+            id="the key in another spelling: added, for its reader to refuse as a repeated key",
+        ),
         pytest.param(TLP_DEFINITIONS[Tlp.CLEAR], TLP_DEFINITIONS[Tlp.CLEAR], id="a marking itself"),
         pytest.param(b'{"a": ', b'{"a": ', id="not json"),
         pytest.param(b"[1]", b"[1]", id="not an object"),

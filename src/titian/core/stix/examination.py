@@ -103,7 +103,7 @@ def examine(raw: bytes | memoryview, *, strict: bool = True) -> Examined:
         value = _convert(source, shape.struct, dec_hook=read_hook)
     except (msgspec.ValidationError, InvalidTimestamp):
         return _explain(raw, source, shape, None, strict)
-    if is_clean(source, shape) and _has_unique_keys(raw, source) and not _is_misnamed(source, shape):
+    if is_clean(source, shape) and json_text.has_unique_keys(raw, source) and not _is_misnamed(source, shape):
         return Examined(source["id"], kind, _version(value), value, ())
     return _explain(raw, source, shape, value, strict)
 
@@ -126,13 +126,6 @@ def _shape_of_custom(source: Mapping[str, Any]) -> Shape:
 
 
 # --- the quick way: is anything wrong? ----------------------------------------------------------------------
-
-
-def _has_unique_keys(raw: bytes, source: Mapping[str, Any]) -> bool:
-    try:
-        return json_text.has_unique_keys(raw, source)
-    except OverflowError:  # an integer beyond 64 bits
-        return False
 
 
 def _is_misnamed(source: Mapping[str, Any], shape: Shape) -> bool:

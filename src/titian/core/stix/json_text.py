@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -27,32 +27,56 @@ def decode(raw: bytes) -> Any:
     return _decode(raw)
 
 
-def is_flat(value: Any) -> bool:
-    """Whether a list or object holds no other."""
+LARGEST_INTEGER = 2**53 - 1
+"""What every reader keeps exactly (STIX 2.1 section 2.10, RFC 7493 section 2.2)."""
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a list or object holds no other, nor an integer that is too large."""
     for item in value.values() if type(value) is dict else value:
         kind = type(item)
         if kind is list or kind is dict:
             return False
+        if kind is int and not -LARGEST_INTEGER <= item <= LARGEST_INTEGER:
+            return False
     return True
 
 
-def too_deep(value: Any) -> str | None:
-    """The path of a container that nests too deeply, or None. ``value`` itself is inside one object."""
-    waiting: list[tuple[Any, int, str]] = [(value, 2, "")]
+Place = tuple[Any, str | int] | None
+"""Where a container stands: the place of the one around it, and its name there. Paths are seldom asked for."""
+
+
+def _path(place: Place) -> str:
+    steps: list[str] = []
+    while place is not None:
+        place, name = place
+        steps.append(step(name))
+    return "".join(reversed(steps))
+
+
+def _containers(value: Any) -> Iterator[tuple[Any, Place, int]]:
+    """Every object and list in ``value``, itself included, with its place and depth."""
+    waiting: list[tuple[Any, Place, int]] = [(value, None, 0)]
     while waiting:
-        container, depth, path = waiting.pop()
-        if depth > DEEPEST:
-            return path
+        container, place, depth = waiting.pop()
+        yield container, place, depth
         for name, item in _items(container):
             if isinstance(item, (dict, list)):
-                waiting.append((item, depth + 1, path + step(name)))
-    return None
+                waiting.append((item, (place, name), depth + 1))
 
 
-def _items(container: Any) -> Iterator[tuple[Any, Any]]:
+def _items(container: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(container, dict):
-        return iter(container.items())
-    return iter(enumerate(container)) if isinstance(container, list) else iter(())
+        return container.items()
+    return enumerate(container) if isinstance(container, list) else ()
+
+
+def too_deep(value: Any, *, inside: int = 0) -> str | None:
+    """The path of a container that nests too deeply, or None. ``value`` stands ``inside`` so many others."""
+    for _, place, depth in _containers(value):
+        if depth + inside >= DEEPEST:
+            return _path(place)
+    return None
 
 
 def _count_keys(compact: bytes) -> int:
@@ -68,8 +92,7 @@ def has_unique_keys(raw: bytes, value: Any) -> bool:
     """Whether no object in ``raw`` repeats a key; ``value`` is what it decodes to.
 
     Decoding drops repeated keys. So the text has none exactly when it has as many keys as the value written
-    out again, and there are cheap ways to see that before the sure one. Raises `OverflowError` for an integer
-    beyond 64 bits.
+    out again, and there are cheap ways to see that before the sure one.
     """
     written = _encode(value)
     if written == raw:
@@ -92,7 +115,12 @@ def _build(pairs: list[tuple[str, Any]]) -> _Object:
     built = _Object(pairs)
     if len(built) != len(pairs):
         seen: set[str] = set()
-        built.repeated = tuple({key: None for key, _ in pairs if key in seen or seen.add(key)})  # type: ignore[func-returns-value]
+        twice: dict[str, None] = {}
+        for key, _ in pairs:
+            if key in seen:
+                twice[key] = None
+            seen.add(key)
+        built.repeated = tuple(twice)
     return built
 
 
@@ -101,30 +129,22 @@ _read_pairs = json.JSONDecoder(object_pairs_hook=_build).decode
 
 def repeated_keys(raw: bytes) -> list[str]:
     """The paths of all keys that an object of ``raw`` has twice. ``raw`` must decode and not be too deep."""
-    found: list[str] = []
-    waiting: list[tuple[Any, str]] = [(_read_pairs(raw.decode()), "")]
-    while waiting:
-        container, path = waiting.pop()
-        if isinstance(container, _Object):
-            found += [path + step(key) for key in container.repeated]
-        for name, item in _items(container):
-            if isinstance(item, (dict, list)):
-                waiting.append((item, path + step(name)))
-    return found
+    return [
+        _path((place, key))
+        for container, place, _ in _containers(_read_pairs(raw.decode()))
+        if isinstance(container, _Object)
+        for key in container.repeated
+    ]
 
 
 def oversized_integers(value: Any) -> list[str]:
-    """The paths of integers beyond 64 bits."""
-    found: list[str] = []
-    waiting: list[tuple[Any, str]] = [(value, "")]
-    while waiting:
-        container, path = waiting.pop()
-        for name, item in _items(container):
-            if isinstance(item, (dict, list)):
-                waiting.append((item, path + step(name)))
-            elif isinstance(item, int) and not -(2**63) <= item < 2**64:
-                found.append(path + step(name))
-    return found
+    """The paths inside ``value`` of integers that not every reader keeps exactly."""
+    return [
+        _path((place, name))
+        for container, place, _ in _containers(value)
+        for name, item in _items(container)
+        if isinstance(item, int) and not -LARGEST_INTEGER <= item <= LARGEST_INTEGER
+    ]
 
 
 def same_content(a: bytes, b: bytes) -> bool:

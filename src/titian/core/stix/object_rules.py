@@ -23,10 +23,8 @@ def in_order(first: str, last: str, *, clause: str, strictly: bool = False) -> R
             return FINE
         # Texts of one length order like the instants they name; others must be read.
         if len(begin) == len(end):
-            wrong = end < begin or end == begin
-        else:
-            wrong = _is_later(begin, end, or_equal=strictly)
-        return (step(last),) if wrong else FINE
+            return (step(last),) if end <= begin else FINE
+        return (step(last),) if _is_later(begin, end, or_equal=strictly) else FINE
 
     relation = "later than" if strictly else "equal to or later than"
     return Rule(

@@ -18,7 +18,7 @@ from titian.core.errors import InvalidTimestamp
 from titian.core.stix import meta, sco, sdo, sro
 from titian.core.stix.common import REDEFINED_TYPE
 from titian.core.stix.identifier import identifier_matcher
-from titian.core.stix.json_text import is_flat, too_deep
+from titian.core.stix.json_text import LARGEST_INTEGER, is_plain, oversized_integers, too_deep
 from titian.core.stix.rules import (
     EMPTY_DICTIONARY,
     EMPTY_LIST,
@@ -81,7 +81,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     whole: tuple[Find, ...]
     """On the object as a whole; each must come back empty."""
     open: tuple[str, ...]
-    """The properties whose depth their type does not bound."""
+    """The properties whose type bounds neither depth nor numbers."""
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +166,9 @@ def _property(struct: type, name: str, hint: Any, required: bool) -> Property:
 
 
 _DIRTY = ("",)
-_MOST_PLANS = 512
+_MOST_PLANS = 128
+_LONGEST_NAMES = 2_048
+"""Characters of all names together. Names come from outside: what is remembered of them is bounded."""
 
 
 def plan_for(value: Mapping[str, Any], shape: Shape) -> Plan | None:
@@ -189,9 +191,10 @@ def plan_for(value: Mapping[str, Any], shape: Shape) -> Plan | None:
             if name != "type" and (name not in shape.properties or shape.properties[name].is_open)
         ),
     )
-    if len(shape.plans) >= _MOST_PLANS:
-        shape.plans.clear()
-    shape.plans[tuple(value)] = plan
+    if sum(map(len, names)) <= _LONGEST_NAMES:
+        if len(shape.plans) >= _MOST_PLANS:
+            shape.plans.clear()
+        shape.plans[tuple(value)] = plan
     return plan
 
 
@@ -214,7 +217,10 @@ def is_clean(value: dict[str, Any], shape: Shape) -> bool:
     for name in plan.open:
         item = value[name]
         kind = type(item)
-        if (kind is list or kind is dict) and not is_flat(item) and too_deep(item) is not None:
+        if kind is list or kind is dict:
+            if not is_plain(item) and (too_deep(item, inside=1) is not None or oversized_integers(item)):
+                return False
+        elif kind is int and not -LARGEST_INTEGER <= item <= LARGEST_INTEGER:
             return False
     return True
 

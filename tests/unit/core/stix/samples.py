@@ -80,9 +80,9 @@ _OWN: dict[str, dict[str, Any]] = {
 }
 
 _UNDATED = {
-    *("artifact autonomous-system directory domain-name email-addr email-message file ipv4-addr").split(),
-    *("ipv6-addr mac-addr mutex network-traffic process software url user-account").split(),
-    *("windows-registry-key x509-certificate bundle x-mitre-tactic my-observable").split(),
+    *["artifact", "autonomous-system", "directory", "domain-name", "email-addr", "email-message", "file", "ipv4-addr"],
+    *["ipv6-addr", "mac-addr", "mutex", "network-traffic", "process", "software", "url", "user-account"],
+    *["windows-registry-key", "x509-certificate", "bundle", "x-mitre-tactic", "my-observable"],
 }
 TYPES = sorted(_OWN)
 

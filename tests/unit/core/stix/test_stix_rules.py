@@ -77,14 +77,16 @@ BREAKS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("external-id-format", "$.external_references[0].external_id", "4.19",
      sample("vulnerability", external_references=[{"source_name": "cve", "external_id": "2014-0160"}])),
     ("hash-format", "$.hashes['SHA-256']", "2.7", sample("file", hashes={"SHA-256": "abc"})),
-    ("hash-name", "$.hashes.é", "2.7", sample("file", hashes={"é": "abc", "SHA-256": SHA_256})),
+    ("hash-name", "$.hashes['é']", "2.7", sample("file", hashes={"é": "abc", "SHA-256": SHA_256})),
     ("hex-format", "$.magic_number_hex", "2.8", sample("file", magic_number_hex="504B0304")),
     ("id-prefix", "$.id", "2.9", sample("tool", id=f"malware--{ID}")),
     ("id-prefix", "$.id", "2.9", sample("x-mitre-tactic", id=f"tool--{ID}")),
     ("identifier", "$.id", "2.9", sample("tool", id="tool--1")),
     ("identifier", "$.object_refs[1]", "2.9", sample("report", object_refs=[FILE, "file"])),
     ("integer-size", "$.number", "2.10", sample("autonomous-system", number=2**53)),
-    ("integer-size", "$.x_list[0]", "2.10", sample("tool", x_list=[2**64])),
+    ("integer-size", "$.x_list[0]", "2.10", sample("tool", x_list=[2**53])),
+    ("integer-size", "$.x_deep[0].a", "2.10", sample("tool", x_deep=[{"a": 10**40}])),
+    ("integer-size", "$.x_number", "2.10", sample("tool", x_number=-(2**53))),
     ("ip-address", "$.value", "6.8", sample("ipv4-addr", value="198.51.100.256")),
     ("ip-address", "$.value", "6.9", sample("ipv6-addr", value="198.51.100.2")),
     ("json", "$", "RFC 8259", {}),
@@ -190,11 +192,11 @@ def broken(rule: str, value: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("rule", "path", "clause", "value"), BREAKS, ids=[f"{row[0]}-{row[3].get('type', 'text')}-{i}" for i, row in enumerate(BREAKS)]
+    ("rule", "path", "clause", "value"),
+    BREAKS,
+    ids=[f"{row[0]}-{row[3].get('type', 'text')}-{i}" for i, row in enumerate(BREAKS)],
 )
-def test_the_rule_is_reported_with_path_and_clause(
-    rule: str, path: str, clause: str, value: dict[str, Any]
-) -> None:
+def test_the_rule_is_reported_with_path_and_clause(rule: str, path: str, clause: str, value: dict[str, Any]) -> None:
     found = examine(broken(rule, value)).violations
     places = {(one.rule, one.path, one.clause) for one in found}
     expected = path.replace("['MD5']", "[...]") if rule == "wrong-type" and "MD5" in path else path
