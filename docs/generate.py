@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -33,9 +35,16 @@ def cell(text: str) -> str:
 
 
 def prose(docstring: str) -> str:
-    """A docstring as Markdown: roles and double backticks become single ones."""
-    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", inspect.cleandoc(docstring))
-    return text.replace("``", "`")
+    """A docstring as Markdown: roles and double backticks become single ones, ``::`` and examples become code."""
+    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", inspect.cleandoc(docstring)).replace("``", "`")
+    text = re.sub(r"(?m)^:(?:param )?(\w+)( \w+)?:", r"*\1\2*:", text)
+    text = re.sub(r"(?m)^::\n\n((?:(?: {4}.*)?\n)*(?: {4}.*))", as_code, text)
+    return re.sub(r"(?m)^>>> (?:.+\n?)+", lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", text).rstrip()
+
+
+def as_code(found: re.Match[str]) -> str:
+    """An indented block as a fenced one."""
+    return f"```python\n{textwrap.dedent(found[1]).strip()}\n```"
 
 
 # Commands
@@ -169,36 +178,84 @@ def rules() -> str:
     return "\n\n".join(["# STIX rules", cell(intro), "\n".join([*head, *table])])
 
 
+SERVICES = ("collections", "keys", "exchange", "health")
+"""The attributes of a node that somebody who holds one works with."""
+
+
 def python() -> str:
-    """Every public name of the package."""
-    sections = [section for name in titian.__all__ for section in member(f"titian.{name}", getattr(titian, name))]
+    """Every public name of the package, and what a node offers."""
+    names = ((f"titian.{name}", getattr(titian, name)) for name in sorted(titian.__all__, key=str.lower))
+    services = ((f"node.{name}", hint_of(titian.Node, name)) for name in SERVICES)
+    sections = [section for name, value in (*names, *services) for section in member(name, value)]
     return "\n\n".join(["# Python", prose(titian.__doc__ or ""), *sections])
 
 
-def member(name: str, value: object) -> Iterator[str]:
-    """A section for one public name."""
+def hint_of(owner: type, name: str) -> Any:
+    """The type of an attribute."""
+    return get_type_hints(owner)[name]
+
+
+def member(name: str, value: Any) -> Iterator[str]:
+    """A section for one class or function."""
     yield f"## {name}"
-    if inspect.isclass(value) or inspect.isroutine(value):
+    if not name.startswith("node."):
         yield f"```python\n{signature(name, value)}\n```"
-        yield prose(inspect.getdoc(value) or "")
-    else:
-        yield f"`{value!r}`"
-    if inspect.isclass(value) and not issubclass(value, Exception):
+    yield prose(inspect.getdoc(value) or "")
+    if inspect.isclass(value) and not issubclass(value, (Exception, Enum)):
         for inner, found in vars(value).items():
-            if inner.startswith("_") or not (inspect.isroutine(found) or isinstance(found, property)):
+            if inner.startswith("_"):
                 continue
-            text = prose(inspect.getdoc(found) or "")
-            shown = inner if isinstance(found, property) else signature(inner, getattr(value, inner))
-            yield f"`{shown}`\n:   " + text.replace("\n", "\n    ")
+            if isinstance(found, property):
+                yield f"`{inner}`\n" + described(found)
+            elif inspect.isroutine(found):
+                yield f"```python\n{signature(inner, found)}\n```\n" + described(found)
+
+
+def described(value: object) -> str:
+    """A docstring as the definition of the line before it."""
+    return "\n" + prose(inspect.getdoc(value) or "")
 
 
 def signature(name: str, value: Any) -> str:
-    """A name with its parameters as they are written in the source."""
-    try:
-        found = inspect.signature(value)
-    except (TypeError, ValueError):
+    """A name with its parameters as they are written in the source: no addresses, no resolved aliases."""
+    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(inspect.unwrap(value)))).body[0]
+    if isinstance(tree, ast.ClassDef):
+        made = [item for item in tree.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
+        if issubclass(value, Enum):
+            return "\n".join(f"{name}.{each.name} = {each.value!r}" for each in value)
+        if not made:
+            fields = [item for item in tree.body if isinstance(item, ast.AnnAssign)]
+            star = ["*"] * getattr(getattr(value, "__struct_config__", None), "kw_only", False)
+            return spread(name, star + [ast.unparse(field) for field in fields], "")
+        tree = made[0]
+    if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return name
-    return f"{name}{found}".replace("'", "")
+    returned = f" -> {ast.unparse(tree.returns)}" if tree.returns and tree.name != "__init__" else ""
+    return spread(name, parameters(tree.args), returned)
+
+
+def parameters(arguments: ast.arguments) -> list[str]:
+    """Each parameter with its annotation and default, without ``self``."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    missing: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    pairs = list(zip(positional, [*missing, *arguments.defaults], strict=True))
+    shown = [parameter(one, default) for one, default in pairs if one.arg not in {"self", "cls"}]
+    star = [f"*{arguments.vararg.arg}"] if arguments.vararg else ["*"] if arguments.kwonlyargs else []
+    named = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return [*shown, *star, *(parameter(one, default) for one, default in named)]
+
+
+def parameter(one: ast.arg, default: ast.expr | None) -> str:
+    """One parameter as it is written."""
+    return ast.unparse(one) + (f" = {ast.unparse(default)}" if default is not None else "")
+
+
+def spread(name: str, inside: list[str], after: str) -> str:
+    """A call on one line, or with a line for each parameter where that is too long."""
+    line = f"{name}({', '.join(inside)}){after}"
+    if len(line) <= 100:
+        return line
+    return "\n".join([f"{name}(", *(f"    {each}," if each != "*" else "    *," for each in inside), f"){after}"])
 
 
 PAGES: dict[str, Callable[[], str]] = {

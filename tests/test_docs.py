@@ -156,3 +156,9 @@ def test_every_command_has_help_with_an_example() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     settings = importlib.import_module("titian.settings")
     assert [row.name for row in settings.rows() if not row.help] == []
+
+
+def test_the_page_on_csv_has_every_column() -> None:
+    page = (ROOT / "docs" / "how-to" / "import-and-export.md").read_text(encoding="utf-8")
+    columns = importlib.import_module("titian.wire.csv").COLUMNS
+    assert [column for column in columns if f"`{column}`" not in page] == []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from titian.core.access import Role
     from titian.core.collection import Collection
     from titian.core.errors import TitianError
-    from titian.exchange.carry import ExportReport, PullReport, PushReport
+    from titian.exchange.carry import ExportReport, ImportReport, PullReport, PushReport
     from titian.exchange.hold import HoldReport, Rejection
     from titian.node import Node
     from titian.node import open_node as open
@@ -36,6 +36,7 @@ __all__ = [
     "Collection",
     "ExportReport",
     "HoldReport",
+    "ImportReport",
     "Node",
     "PullReport",
     "PushReport",
@@ -52,6 +53,7 @@ _HOMES: Final = {
     "Collection": "titian.core.collection:Collection",
     "ExportReport": "titian.exchange.carry:ExportReport",
     "HoldReport": "titian.exchange.hold:HoldReport",
+    "ImportReport": "titian.exchange.carry:ImportReport",
     "Node": "titian.node:Node",
     "PullReport": "titian.exchange.carry:PullReport",
     "PushReport": "titian.exchange.carry:PushReport",

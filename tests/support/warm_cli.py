@@ -8,8 +8,10 @@ the command before it. The protocol is one JSON array of arguments per line in, 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import sys
 import tempfile
 import traceback
@@ -38,6 +40,8 @@ def _child(argv: list[str], out: IO[bytes], err: IO[bytes]) -> NoReturn:
 
 
 def main() -> None:
+    for module in pkgutil.iter_modules(titian.cli.__path__, "titian.cli."):
+        importlib.import_module(module.name)
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             pid = os.fork()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, file_progress, node, out, print_json, rejections
+from titian.cli.common import DEFAULT_HOME, Home, Json, err, file_progress, node, out, print_json, rejections, table
 
 app = typer.Typer()
 
@@ -35,13 +35,29 @@ def import_verb(
 ) -> None:
     """Take STIX 2.1, MISP or CSV files into a collection.
 
-    Each object is checked by itself: what is valid is taken in, what is not is told with its rule.
+    Each object is checked by itself: what is valid is taken in, what is not is told with its rule. Exit 1 when a
+    file could not be read to its end.
     """
     with node(home) as opened, file_progress(quiet=json) as advance:
         found = opened.collections.find(collection)
         report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
+    held = report.held
     if json:
-        print_json({"read": report.read, "added": report.added, "known": report.known, "rejected": report.rejected})
+        print_json(
+            {"read": held.read, "added": held.added, "known": held.known, "rejected": held.rejected,
+             "unmarked": report.unmarked, "notes": report.notes, "failed": report.failed}
+        )  # fmt: skip
     else:
-        out.print(f"{report.read:,} read, {report.added:,} added, {report.known:,} known already.")
-        rejections(report.rejected)
+        out.print(f"{held.read:,} read, {held.added:,} added, {held.known:,} known already.")
+        rejections(held.rejected)
+        if report.unmarked:
+            out.print(f"{report.unmarked:,} bear no TLP: nobody may be given them. Import again with --marking.")
+        if report.notes:
+            table("Not carried over, or only in part", {"where": "left", "why": "left"}, list(report.notes[:40]))
+        if len(report.notes) > 40:
+            out.print(f"… and {len(report.notes) - 40:,} more; --json lists them all.")
+    if report.failed:
+        for name, why in report.failed:
+            err.print(f"[bold red]titian:[/] {name}: ", end="")
+            err.print(why, markup=False)
+        raise typer.Exit(1)

@@ -11,11 +11,6 @@ from titian.web.serve import Listening, check_listening, serve
 app = typer.Typer()
 
 
-def announce(url: str) -> None:
-    """Say that the node answers."""
-    print(f"listening on {url}", flush=True)
-
-
 @app.command(
     "serve",
     epilog="Example:  titian serve --home ~/bssn --host 0.0.0.0 --tls-cert node.pem --tls-key node.key",
@@ -50,4 +45,4 @@ def serve_verb(
     )
     # A node that cannot be opened is told here, once, rather than by every worker.
     node(home).close()
-    serve(listening, announce)
+    serve(listening)

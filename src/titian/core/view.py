@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from titian.core.collection import Appended, Collection, Incoming, Page, Selection
+from titian.core.errors import TitianError
 
 Progress = Callable[[int], None]
 """Told how many objects were worked on since the last call."""
@@ -81,7 +82,17 @@ class Source(Protocol):
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """What could not be read as an object; complete behind the last one."""
+        """What could not be carried over, or only by a guess; complete behind the last object."""
+        ...
+
+    @property
+    def failure(self) -> TitianError | None:
+        """Why the file could not be read to its end, when it could not."""
+        ...
+
+    @property
+    def unmarked(self) -> int:
+        """How many objects bear no TLP."""
         ...
 
 

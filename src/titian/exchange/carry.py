@@ -12,7 +12,7 @@ import msgspec
 
 from titian.core.collection import ALL, LAST, Collection, Selection
 from titian.core.view import Cursors, Problem, Progress, Shelf, Source, silent
-from titian.exchange.hold import Hold, HoldReport, Rejection
+from titian.exchange.hold import Hold, HoldReport
 
 
 class Formats(Protocol):
@@ -66,6 +66,16 @@ class Remote(Protocol):
         ...
 
 
+class ImportReport(msgspec.Struct):
+    """What an import brought. ``notes`` say what a format could not carry over, as place and reason; ``failed``
+    are the files that could not be read to their end; ``unmarked`` counts objects without a TLP."""
+
+    held: HoldReport
+    unmarked: int = 0
+    notes: list[tuple[str, str]] = []
+    failed: list[tuple[str, str]] = []
+
+
 class PullReport(msgspec.Struct):
     """What a pull brought. ``skipped`` could not be read as objects; they are counted nowhere else."""
 
@@ -112,23 +122,23 @@ class Carry:
         format: str = "auto",
         marking: str | None = None,
         progress: Callable[[Source, int], None] | None = None,
-    ) -> HoldReport:
+    ) -> ImportReport:
         """Take files in, in their order; one that cannot be read to its end keeps what was read before.
 
-        ``marking`` (as ``tlp:green``) is put on every object that has none. What a file holds that is no object
-        is told among the rejected. ``progress`` is called with the file and how many objects were worked on.
-        Raises :class:`titian.core.errors.UnreadableFile` when a file's format cannot be told.
+        ``marking`` (as ``tlp:green``) is put on every object that has none as strict. ``progress`` is called with
+        the file and how many objects were worked on. Raises :class:`titian.core.errors.UnreadableFile` when a file's format cannot be told.
         """
-        total = HoldReport()
+        report = ImportReport(HoldReport())
         for path in paths:
             source = self._formats.read(path, format, marking)
             told = silent if progress is None else partial(progress, source)
             held = self._hold.hold(source, collection, source=f"file {path.name}", progress=told)
-            held.rejected += [
-                Rejection(None, problem.where, "not-carried-over", "-", problem.reason) for problem in source.problems
-            ]
-            total = merged(total, held)
-        return total
+            report.held = merged(report.held, held)
+            report.unmarked += source.unmarked
+            report.notes += [(f"{path.name}: {problem.where}", problem.reason) for problem in source.problems]
+            if source.failure is not None:
+                report.failed.append((path.name, str(source.failure)))
+        return report
 
     def objects(self, collection: Collection, *, every_version: bool = False) -> Iterator[bytes]:
         """Every object of a collection, the latest version of each or all, in the order of ``date_added``."""

@@ -12,7 +12,7 @@ import msgspec
 from titian.core.collection import Appended, Incoming, Page, Record, Records, Selection, Versions
 from titian.store.append import Batch
 from titian.store.database import Row, Transaction
-from titian.store.pages import FIRST, LATEST, Walk, gather, read_data
+from titian.store.pages import FIRST, LATEST, Walk, gather, read_segments
 from titian.store.segments import Packed
 
 
@@ -170,7 +170,7 @@ def _rewrite(tx: Transaction, collection: int, number: int) -> None:
     if not rows:
         tx.run("DELETE FROM segments WHERE num = ?", number)
         return
-    data = read_data(tx, number)
+    data = read_segments(tx, [number])[number]
     packed = Packed([], [])
     for _, start, length, _ in rows:
         packed.add(data[start : start + length])

@@ -8,7 +8,7 @@ from typing import Final
 
 from titian.core.collection import Page, Selection
 from titian.store.database import Row, Transaction
-from titian.store.segments import runs
+from titian.store.segments import Slice, runs
 
 LATEST: Final = 1
 FIRST: Final = 2
@@ -20,7 +20,7 @@ _SEGMENTS_AT_ONCE: Final = 32
 
 
 class Walk:
-    """Read a page segment by segment: whole ones as they lie, the ends and the overtaken by their entries."""
+    """Read a page segment by segment: first plan which, then fetch their bytes in one query."""
 
     def __init__(self, tx: Transaction, collection: int, selection: Selection) -> None:
         self.tx = tx
@@ -28,7 +28,7 @@ class Walk:
         self.latest = not selection.versions.all
         self.after = selection.after
         self.room = selection.limit
-        self.parts: list[bytes] = []
+        self.plan: list[tuple[int, list[Slice] | None]] = []
         self.size = 0
         self.count = 0
         self.first = 0
@@ -37,9 +37,18 @@ class Walk:
     def page(self) -> Page:
         """Read the page."""
         more = self._walk()
-        return Page(self.parts, self.count, self.first, self.last, more)
+        data = read_segments(self.tx, [number for number, _ in self.plan])
+        parts: list[bytes] = []
+        for number, slices in self.plan:
+            whole = data[number]
+            if slices is None:
+                parts.append(whole)
+            else:
+                parts += [whole[start : start + length] for start, length in slices]
+        return Page(parts, self.count, self.first, self.last, more)
 
     def _walk(self) -> bool:
+        """Plan the page; whether there is more behind it."""
         while True:
             segments = self.tx.all(
                 "SELECT num, first, last, count, latest, length(data) FROM segments "
@@ -61,7 +70,7 @@ class Walk:
     def _take(self, number: int, first: int, last: int, count: int, *, whole: bool, size: int) -> bool:
         """Take what is wanted of a segment; ``False`` when some of it had to stay for the next page."""
         if whole and first > self.after and count <= self.room and (not self.count or self.size + size <= PAGE_BYTES):
-            self._add([read_data(self.tx, number)], count, first, last)
+            self._add(number, None, size, count, first, last)
             return True
         rows = self.tx.all(
             "SELECT added, start, length FROM entries WHERE collection = ? AND added > ? AND added <= ? "
@@ -72,29 +81,38 @@ class Walk:
             last,
             self.room + 1,
         )
-        chosen = rows[: self.room]
-        while chosen and self.count + len(chosen) > 1 and self.size + sum(r[2] for r in chosen) > PAGE_BYTES:
-            chosen.pop()
+        chosen = within(rows[: self.room], 2, PAGE_BYTES - self.size, at_least=0 if self.count else 1)
         if chosen:
-            data = read_data(self.tx, number)
-            parts = [data[start : start + length] for start, length in runs([row[1:] for row in chosen])]
-            self._add(parts, len(chosen), chosen[0][0], chosen[-1][0])
+            slices = runs([(start, length) for _, start, length in chosen])
+            size = sum(length for _, length in slices)
+            self._add(number, slices, size, len(chosen), chosen[0][0], chosen[-1][0])
         return len(chosen) == len(rows)
 
-    def _add(self, parts: list[bytes], count: int, first: int, last: int) -> None:
-        self.parts += parts
-        self.size += sum(map(len, parts))
+    def _add(self, number: int, slices: list[Slice] | None, size: int, count: int, first: int, last: int) -> None:
+        self.plan.append((number, slices))
+        self.size += size
         self.count += count
         self.room -= count
         self.first = self.first or first
         self.last = last
 
 
-def read_data(tx: Transaction, number: int) -> bytes:
-    """The bytes of a segment."""
-    row = tx.one("SELECT data FROM segments WHERE num = ?", number)
-    assert row is not None, "entries point into segments of the same snapshot"
-    return bytes(row[0])
+def within(rows: Sequence[Row], length: int, most: int, *, at_least: int) -> Sequence[Row]:
+    """The first rows whose lengths, in column ``length``, add up to ``most`` bytes; never fewer than ``at_least``."""
+    size = 0
+    for place, row in enumerate(rows):
+        size += row[length]
+        if size > most and place >= at_least:
+            return rows[:place]
+    return rows
+
+
+def read_segments(tx: Transaction, numbers: Sequence[int]) -> dict[int, bytes]:
+    """The bytes of segments by their numbers, in one query."""
+    if not numbers:
+        return {}
+    rows = tx.all(f"SELECT num, data FROM segments WHERE {tx.among('num')}", tx.array(numbers))
+    return {number: bytes(data) for number, data in rows}
 
 
 def read_slice(tx: Transaction, number: int, start: int, length: int) -> bytes:
@@ -105,24 +123,22 @@ def read_slice(tx: Transaction, number: int, start: int, length: int) -> bytes:
 
 
 def gather(tx: Transaction, rows: Sequence[Row], limit: int) -> Page:
-    """Fetch scattered objects; a segment of which several are wanted is read once."""
-    chosen: list[Row] = []
-    size = 0
-    for row in rows[:limit]:
-        size += row[4]
-        if chosen and size > PAGE_BYTES:
-            break
-        chosen.append(row)
+    """Fetch scattered objects, rows of ``(added, object, segment, start, length)``. A segment of which several are
+    wanted is read whole, once."""
+    chosen = within(rows[:limit], 4, PAGE_BYTES, at_least=1)
     if not chosen:
         return Page([], 0, 0, 0, False)
     wanted = Counter(row[2] for row in chosen)
     whole: dict[int, bytes] = {}
+    ahead = [number for number, times in wanted.items() if times > 1]
     parts: list[bytes] = []
     for _, _, segment, start, length in chosen:
         if wanted[segment] == 1:
             parts.append(read_slice(tx, segment, start, length))
             continue
         if segment not in whole:
-            whole = {segment: read_data(tx, segment)}
+            # A few dozen at once: what is scattered over a large collection would not fit into memory.
+            now, ahead = ahead[:_SEGMENTS_AT_ONCE], ahead[_SEGMENTS_AT_ONCE:]
+            whole = read_segments(tx, now)
         parts.append(whole[segment][start : start + length])
     return Page(parts, len(parts), chosen[0][0], chosen[-1][0], len(rows) > len(chosen))

@@ -6,11 +6,7 @@ import ipaddress
 import os
 import shutil
 import socket
-import ssl
 import tempfile
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +17,12 @@ from granian.server import Server
 
 from titian.core.errors import InvalidInput, Refused, Unavailable
 
-READY_WITHIN: Final = 60.0
-"""Seconds that workers may take to answer."""
+HOME: Final = "TITIAN_SERVED_HOME"
+SUPERVISOR: Final = "TITIAN_SUPERVISOR"
+LISTENING: Final = "TITIAN_LISTENING"
+RUN: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""What a worker finds in its environment: the node's home, the supervisor's process id, where the node listens, and
+the folder of this run, which is also where Prometheus counts."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,22 +77,20 @@ def check_listening(listening: Listening) -> Listening:
         return msgspec.structs.replace(listening, port=probe.getsockname()[1])
 
 
-def serve(listening: Listening, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``ready`` is told the URL when the node answers.
+def serve(listening: Listening) -> None:
+    """Serve until SIGINT or SIGTERM. The first worker that answers prints ``listening on URL``.
 
     A worker that dies is started again. Requests in hand are finished before the end.
     """
-    metrics = Path(tempfile.mkdtemp(prefix="titian-metrics-"))
-    # Read by the workers, which start as fresh interpreters.
+    run = Path(tempfile.mkdtemp(prefix="titian-run-"))
     os.environ.update(
         {
-            "TITIAN_SERVED_HOME": str(listening.home.absolute()),
-            "TITIAN_SUPERVISOR": str(os.getpid()),
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            HOME: str(listening.home.absolute()),
+            SUPERVISOR: str(os.getpid()),
+            LISTENING: msgspec.json.encode((listening.host, listening.port, listening.url)).decode(),
+            RUN: str(run),
         }
     )
-    # Threads that each keep an arena of their own would hold on to memory that one request needed once.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     server = Server(
         "titian.web.worker:build",
         factory=True,
@@ -109,38 +107,7 @@ def serve(listening: Listening, ready: Callable[[str], None]) -> None:
         ssl_key=listening.tls_key,
         ssl_protocol_min=SSLProtocols.tls12,
     )
-    threading.Thread(target=_announce, args=(listening, ready), daemon=True).start()
     try:
         server.serve()
     finally:
-        shutil.rmtree(metrics, ignore_errors=True)
-
-
-def _announce(listening: Listening, ready: Callable[[str], None]) -> None:
-    until = time.monotonic() + READY_WITHIN
-    while time.monotonic() < until:
-        if _answers(listening):
-            ready(listening.url)
-            return
-        time.sleep(0.02)
-
-
-def _answers(listening: Listening) -> bool:
-    """Whether ``/health`` says 200. Asks ourselves only, and trusts no certificate but our own."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening.host, listening.host)  # noqa: S104
-    try:
-        with socket.create_connection((host, listening.port), timeout=5) as plain:
-            if listening.tls_cert is None:
-                return _asks(plain)
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            with context.wrap_socket(plain) as secured:
-                return _asks(secured)
-    except OSError:
-        return False
-
-
-def _asks(connection: socket.socket) -> bool:
-    connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    return connection.recv(64).startswith(b"HTTP/1.1 200")
+        shutil.rmtree(run, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +11,8 @@ import msgspec
 
 from titian.core.errors import InvalidInput
 from titian.core.marking import Marking, read_definition
-from titian.wire.csv_export import write_csv
-from titian.wire.formats import FORMATS, Reading, marking_named, read
-from titian.wire.stix import Problem, write_bundle
+from titian.wire.formats import FORMATS, Reading, marking_named, read, write
+from titian.wire.stix import Problem
 
 
 class _Head(msgspec.Struct):
@@ -49,15 +47,10 @@ class FileFormats:
 
         ``problem`` is told of each object that the format cannot carry, or not under its marking.
         """
-        if format == "stix":
-            return write_bundle(objects, stream)
-        known = _known(definitions)
-        if format == "csv":
-            return write_csv(objects, stream, definitions=known, problem=problem)
-        # The converter behind it takes a second to load, which no other format should cost.
-        misp = importlib.import_module("titian.wire.misp")
-        count: int = misp.write_misp(objects, stream, definitions=known, problem=problem)
-        return count
+        chosen = next((name for name in FORMATS if name == format), None)
+        if chosen is None:
+            raise InvalidInput(f"There is no format {format!r}.", advice=f"Use one of {', '.join(FORMATS)}.")
+        return write(objects, stream, chosen, definitions=_known(definitions), problem=problem)
 
 
 def _known(definitions: Iterable[bytes]) -> dict[str, Marking]:

@@ -33,7 +33,8 @@ def ask(client: Taxii, target: str, method: str = "GET", **headers: str) -> RawA
     assert client.key is not None
     fields = {"Accept": MEDIA_TYPE, "Authorization": basic_header(client.key)}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return exchange(client.node.url, [request_head(method, target, client.node.url, fields)], method=method)
+    head = request_head(method, target, client.node.url, fields)
+    return exchange(client.node.url, [head], method=method, seconds=3.0)
 
 
 def is_error(answer: RawAnswer, *statuses: int) -> None:

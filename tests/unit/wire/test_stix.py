@@ -78,9 +78,7 @@ def test_what_counts_as_an_object(data: bytes, expected: list[bytes], chunk: int
         pytest.param(b" \n", 0, None, "empty", id="white space"),
         pytest.param(b"<xml/>", 0, 0, "object or array", id="xml"),
         pytest.param(b"\xff\xfe{\x00}\x00", 0, 0, "object or array", id="utf-16"),
-        pytest.param(
-            b'{"objects":[' + NOTE + b"," + NOTE[:-9], 1, 12 + 2 * len(NOTE) + 1 - 9, "ends", id="cut"
-        ),
+        pytest.param(b'{"objects":[' + NOTE + b"," + NOTE[:-9], 1, 12 + 2 * len(NOTE) + 1 - 9, "ends", id="cut"),
         pytest.param(b"[" + NOTE + b',{"a":"bc', 1, len(NOTE) + 10, "inside a string", id="cut string"),
         pytest.param(b"[" + NOTE, 1, len(NOTE) + 1, "comma", id="cut list"),
         pytest.param(b"[" + NOTE + b",", 1, len(NOTE) + 2, "ends", id="cut behind a comma"),
@@ -119,9 +117,7 @@ BOUNDED = {
 
 @pytest.mark.parametrize("chunk", [1, 50, 1 << 20])
 @pytest.mark.parametrize(("bad", "why"), BOUNDED.values(), ids=BOUNDED.keys())
-def test_an_object_beyond_a_bound_is_reported_and_does_not_hide_the_next(
-    bad: bytes, why: str, chunk: int
-) -> None:
+def test_an_object_beyond_a_bound_is_reported_and_does_not_hide_the_next(bad: bytes, why: str, chunk: int) -> None:
     skipped: list[Problem] = []
     data = b"[" + NOTE + b"," + bad + b"," + NOTE + b"]"
     assert read(data, chunk=chunk, max_object=200, skipped=skipped.append) == [NOTE, NOTE]
@@ -130,17 +126,13 @@ def test_an_object_beyond_a_bound_is_reported_and_does_not_hide_the_next(
         read(data, chunk=chunk, max_object=200)
 
 
-@pytest.mark.parametrize(
-    "member", [b'"a":1,', b'"a":"' + b"x" * 500 + b'",'], ids=["many small", "one large"]
-)
+@pytest.mark.parametrize("member", [b'"a":1,', b'"a":"' + b"x" * 500 + b'",'], ids=["many small", "one large"])
 def test_a_single_object_is_bounded_too(member: bytes) -> None:
     with pytest.raises(UnreadableFile, match="was not read"):
         read(b'{"type":"x",' + member * 100 + b'"b":2}', chunk=16, max_object=200)
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
-    ['"', "\\", "{[", "例え"]
-)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(['"', "\\", "{[", "例え"])
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),

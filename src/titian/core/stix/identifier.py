@@ -49,10 +49,11 @@ ID_CONTRIBUTING: Mapping[str, tuple[str, ...]] = {
 """The properties whose values make an observable's id, by type (STIX 2.1 section 6)."""
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_TYPE = r"[a-z](?:-?[a-z0-9]){2,249}"
+_TYPE = r"[a-z][a-z0-9]*+(?:-[a-z0-9]++)*"
 _match_identifier = re.compile(rf"{_TYPE}--{_UUID}").fullmatch
 _match_type_name = re.compile(_TYPE).fullmatch
-_LONGEST_TYPE = 250
+_SHORTEST_TYPE, _LONGEST_TYPE = 3, 250
+_SHORTEST, _LONGEST = (length + len("--") + 36 for length in (_SHORTEST_TYPE, _LONGEST_TYPE))
 
 
 def identifier_matcher(type: str) -> Callable[[str], object]:
@@ -66,7 +67,7 @@ def is_type_name(text: str) -> bool:
     >>> is_type_name("x-mitre-tactic"), is_type_name("Tool"), is_type_name("x_tool")
     (True, False, False)
     """
-    return len(text) <= _LONGEST_TYPE and _match_type_name(text) is not None
+    return _SHORTEST_TYPE <= len(text) <= _LONGEST_TYPE and _match_type_name(text) is not None
 
 
 def is_identifier(text: str) -> bool:
@@ -77,7 +78,7 @@ def is_identifier(text: str) -> bool:
     >>> is_identifier("../../etc/passwd"), is_identifier("tool--00000000-0000-0000-0000-000000000000")
     (False, False)
     """
-    return len(text) <= _LONGEST_TYPE + 38 and _match_identifier(text) is not None
+    return _SHORTEST <= len(text) <= _LONGEST and _match_identifier(text) is not None
 
 
 def canonical_json(value: object) -> bytes:

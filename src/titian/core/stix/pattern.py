@@ -21,6 +21,9 @@ _is_plain = re.compile(rf"{_OBSERVATION}(?: (?:AND|OR|FOLLOWEDBY) {_OBSERVATION}
 narrow on purpose, because the full parser takes a millisecond and more."""
 
 
+_is_about_a_hash = re.compile(r"FAIL: '.*' is not a valid \S+ hash", re.DOTALL).fullmatch
+
+
 def pattern_error(pattern: str) -> str | None:
     """What is wrong with ``pattern``, or None. (STIX 2.1 section 9.)
 
@@ -46,9 +49,12 @@ def _examine(pattern: str) -> str | None:
         return "it is nested too deeply"
     except (RecognitionException, ValueError, LookupError, AttributeError, TypeError) as error:
         return f"the parser gave up ({type(error).__name__})"
-    if not errors:
-        return None
-    return str(errors[0]).removeprefix("FAIL: Error found at ").partition(" expecting ")[0].replace(". ", ": ")[:200]
+    for problem in map(str, errors):
+        # It also holds constants of hashes against their algorithm, those of MATCHES and IN too; the grammar
+        # does not.
+        if _is_about_a_hash(problem) is None:
+            return problem.removeprefix("FAIL: Error found at ").partition(" expecting ")[0].replace(". ", ": ")[:200]
+    return None
 
 
 _remembered = lru_cache(maxsize=4_096)(_examine)

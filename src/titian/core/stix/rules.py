@@ -33,6 +33,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What to do, in a sentence."""
     find: Callable[[Any], Sequence[str]]
     """The places that break it, relative to the value."""
+    find_one: Callable[[Any], Sequence[str]] | None = None
+    """For a rule on each item of a list: the same on one item."""
     reads: tuple[str, ...] = ()
     """For a rule on an object: the properties it looks at."""
     when: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ def each(rule: Rule) -> Rule:
                 return [f"[{i}]{place}" for i, value in enumerate(values) for place in find_one(value)]
         return FINE
 
-    return msgspec.structs.replace(rule, find=find)
+    return msgspec.structs.replace(rule, find=find, find_one=find_one)
 
 
 def matching(name: str, pattern: str, message: str, *, clause: str = "", tolerable: bool = False) -> Rule:

@@ -166,6 +166,8 @@ def _property(struct: type, name: str, hint: Any, required: bool) -> Property:
 
 
 _DIRTY = ("",)
+_INNERMOST = 8
+"""More containers than a part of an object ever stands in: what is nearly too deep, the thorough way decides."""
 _MOST_PLANS = 128
 _LONGEST_NAMES = 2_048
 """Characters of all names together. Names come from outside: what is remembered of them is bounded."""
@@ -218,7 +220,7 @@ def is_clean(value: dict[str, Any], shape: Shape) -> bool:
         item = value[name]
         kind = type(item)
         if kind is list or kind is dict:
-            if not is_plain(item) and (too_deep(item, inside=1) is not None or oversized_integers(item)):
+            if not is_plain(item) and (too_deep(item, inside=_INNERMOST) is not None or oversized_integers(item)):
                 return False
         elif kind is int and not -LARGEST_INTEGER <= item <= LARGEST_INTEGER:
             return False
@@ -234,34 +236,25 @@ def _remembering(known: Property) -> Find:
     What was found well formed is remembered: authors, markings, hubs of the graph come again and again.
     """
     seen: set[str] = set()
-    finds = tuple(rule.find for rule in known.rules)
-
-    def find_any(values: Sequence[str]) -> Sequence[str]:
-        for value in values:
-            if value not in seen:
-                break
-        else:
-            if values:
-                return ()
-        for find in finds:
-            if places := find(values):
-                return places
-        remember(values)
-        return ()
+    rules = tuple(rule.find_one or rule.find for rule in known.rules if rule is not EMPTY_LIST)
 
     def find_one(value: str) -> Sequence[str]:
         if value in seen:
             return ()
-        for find in finds:
+        for find in rules:
             if find(value):
                 return _DIRTY
-        remember((value,))
+        if len(seen) < _MOST_REMEMBERED:
+            seen.add(value)
         return ()
 
-    def remember(values: Sequence[str]) -> None:
-        if len(seen) + len(values) > _MOST_REMEMBERED:
-            seen.clear()
-        seen.update(values[:_MOST_REMEMBERED])
+    def find_any(values: Sequence[str]) -> Sequence[str]:
+        if not values:
+            return _DIRTY
+        for value in values:
+            if value not in seen and find_one(value):
+                return _DIRTY
+        return ()
 
     return find_one if known.item is None else find_any
 

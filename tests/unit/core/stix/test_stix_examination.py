@@ -93,6 +93,16 @@ def test_the_spelling_of_the_text_does_not_count(value: dict[str, Any], ascii: b
     assert examine(spaced).violations == examine(raw(value)).violations
 
 
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+@pytest.mark.parametrize(("place", "stands_in"), [("x_own", 1), ("external_references", 3)])
+def test_depth_counts_from_the_top_wherever_it_is(place: str, stands_in: int, extra: int) -> None:
+    count = 64 - stands_in + extra
+    deep = json.loads("[" * count + "]" * count)
+    reference = [{"source_name": "a", "url": "b", "more": deep}]
+    found = examine(raw(sample("tool", **{place: deep if place == "x_own" else reference})))
+    assert [one.rule for one in found.violations] == (["nesting"] if extra > 0 else [])
+
+
 def test_a_memoryview_is_as_good_as_bytes() -> None:
     text = raw(sample("tool"))
     assert examine(memoryview(text)) == examine(text)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from titian.core.stix import same_content
@@ -42,8 +42,10 @@ def spell(text: str, style: int) -> str:
     return '"' + "".join(f"\\u{ord(letter):04x}" for letter in text) + '"'
 
 
+@settings(max_examples=1_000)
 @given(st.lists(st.tuples(AWKWARD_TEXT, AWKWARD_TEXT), max_size=5), st.integers(0, 2), st.sampled_from(["", " "]))
 @example([("a", '":'), ("a", "")], 2, "")
+@example([("", ""), ("", ""), (":", "")], 2, "")
 @example([("a\\", "1"), ("a\\", "2")], 0, " ")
 def test_no_repeated_key_escapes(pairs: list[tuple[str, str]], style: int, space: str) -> None:
     members = [f"{spell(key, style)}{space}:{space}{spell(value, style)}" for key, value in pairs]
@@ -68,7 +70,7 @@ def test_repeated_keys_are_named_with_their_paths() -> None:
 @pytest.mark.parametrize(("depth", "fine"), [(64, True), (65, False), (900, False)])
 def test_depth_is_bounded(depth: int, fine: bool) -> None:
     value: Any = 1
-    for level in range(depth - 1):
+    for level in range(depth):
         value = {"k": value} if level % 2 else [value]
     assert (too_deep(value) is None) is fine
 

@@ -1,0 +1,233 @@
+"""The log against a tiny oracle, step by step: any order of appends, removals and reads, any clock."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from store_oracle import Held, Oracle
+from store_support import SMALL_PAGE, Clock, append, check_invariants, page, quarantined, raws, remove
+from titian.core.collection import ALL, Collection, Incoming, Outcome, Selection, Versions
+from titian.store.admin import Collections
+from titian.store.registry import named_collection
+from titian.store.store import Store
+
+KINDS = ("malware", "malware", "tool", "x-thing", "ipv4-addr")
+VERSIONS = (10, 20, 30)
+PADS = (0, 150, 550, 1600)
+"""Smaller than a segment, nearly one, larger than one, larger than a page."""
+
+_run = itertools.count()
+
+names = st.integers(0, len(KINDS) - 1)
+versions = st.one_of(
+    st.just(Versions()),
+    st.just(Versions(last=False, all=True)),
+    st.builds(
+        Versions,
+        last=st.booleans(),
+        first=st.just(True),
+        exact=st.frozensets(st.sampled_from(VERSIONS), max_size=2),
+    ),
+    st.builds(Versions, last=st.booleans(), exact=st.frozensets(st.sampled_from((*VERSIONS, 40)), min_size=1)),
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is sent: which object, which version, which content, how it is spelled."""
+
+    name: int
+    version: int
+    content: int
+    spelling: int
+
+
+given = st.builds(
+    Given, names, st.sampled_from(VERSIONS), st.sampled_from((0, 0, 0, 1)), st.sampled_from((None, None, 1))
+)
+
+
+class LogMachine(RuleBasedStateMachine):
+    """Two collections of one node, so that what one holds is elsewhere for the other."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        super().__init__()
+        self.store, self.clock = store, clock
+        run = next(_run)
+        self.collections = [Collections(store).add(f"model {run} {side}") for side in "ab"]
+        self.ids = [f"{kind}--{run:08x}-{place}" for place, kind in enumerate(KINDS)]
+        self.oracle = Oracle()
+        self.last_added = [0, 0]
+
+    def item(self, given: Given) -> Incoming:
+        kind, identifier = KINDS[given.name], self.ids[given.name]
+        pad = "é" * (PADS[(given.name + given.version // 10) % len(PADS)] // 2)
+        versioned = kind != "ipv4-addr"
+        value = {"type": kind, "id": identifier, "c": given.content, "pad": pad, "d": {"objects": ["},{"]}}
+        if versioned:
+            value["v"] = given.version
+        raw = json.dumps(value, ensure_ascii=False, indent=given.spelling).encode()
+        return Incoming(identifier, kind, given.version if versioned else None, raw)
+
+    def generation(self, side: int) -> int:
+        with self.store.reading() as tx:
+            return named_collection(tx, self.collections[side].id).generation
+
+    @rule(by=st.sampled_from((-1_000_000, -1, 0, 1, 1_000_000)))
+    def turn_the_clock(self, by: int) -> None:
+        self.clock.now += by
+
+    @rule(side=st.integers(0, 1), batch=st.lists(given, min_size=1, max_size=9))
+    def append(self, side: int, batch: list[Given]) -> None:
+        where, generation = self.collections[side], self.generation(side)
+        outcomes = append(self.store, where, *map(self.item, batch))
+        with self.store.reading() as tx:
+            fresh = self.store.log.records(
+                tx, where.num, Selection(after=self.last_added[side], versions=ALL, limit=100)
+            ).records
+        entering = iter(fresh)
+        for each, outcome in zip(batch, outcomes, strict=True):
+            item = self.item(each)
+            wanted, held = self.oracle.append(side, item, each.content, self.clock.now)
+            assert (outcome.id, outcome.outcome, outcome.version) == (item.id, wanted, held.version)
+            if wanted is Outcome.ADDED:
+                record = next(entering)
+                assert (record.id, record.version) == (item.id, held.version)
+                assert record.added >= max(self.clock.now, self.last_added[side] + 1)
+                held.added[side] = self.last_added[side] = record.added
+        assert next(entering, None) is None
+        assert (self.generation(side) != generation) == bool(fresh), "caches live by the generation"
+
+    @rule(side=st.integers(0, 1), name=names, versions=versions)
+    def remove(self, side: int, name: int, versions: Versions) -> None:
+        generation = self.generation(side)
+        gone = remove(self.store, self.collections[side], self.ids[name], Selection(versions=versions))
+        assert gone == self.oracle.remove(side, self.ids[name], versions)
+        assert (self.generation(side) != generation) == bool(gone)
+
+    @rule(
+        side=st.integers(0, 1),
+        chosen=st.none() | st.frozensets(st.integers(0, len(KINDS)), min_size=1),
+        types=st.none() | st.frozensets(st.sampled_from((*KINDS, "note")), min_size=1),
+        spec_versions=st.none() | st.frozensets(st.sampled_from(("2.0", "2.1")), min_size=1),
+        versions=versions,
+        limit=st.integers(1, 12),
+        place=st.none() | st.integers(0, 40),
+        gap=st.sampled_from((-1, 0, 1)),
+    )
+    def read(
+        self,
+        side: int,
+        chosen: frozenset[int] | None,
+        types: frozenset[str] | None,
+        spec_versions: frozenset[str] | None,
+        versions: Versions,
+        limit: int,
+        place: int | None,
+        gap: int,
+    ) -> None:
+        log = self.oracle.log(side)
+        after = log[place % len(log)].added[side] + gap if log and place is not None else 0
+        ids = None if chosen is None else frozenset([*self.ids, "malware--nobody"][n] for n in chosen)
+        self.compare(
+            side,
+            Selection(
+                after=after, limit=limit, ids=ids, types=types, versions=versions, spec_versions=spec_versions
+            ),
+        )
+
+    def compare(self, side: int, selection: Selection) -> None:
+        where, wanted = self.collections[side], self.oracle.select(side, selection)
+        with self.store.reading() as tx:
+            manifest = self.store.log.records(tx, where.num, selection)
+        described = [(record.id, record.version, record.added) for record in manifest.records]
+        assert described == [(h.item.id, h.version, h.added[side]) for h in wanted[: selection.limit]]
+        assert manifest.more == (len(wanted) > selection.limit)
+        self.check_page(side, selection, wanted)
+
+    def check_page(self, side: int, selection: Selection, wanted: list[Held]) -> None:
+        read = page(self.store, self.collections[side], selection)
+        count = read.count
+        assert raws(read) == [h.item.raw for h in wanted[:count]]
+        assert read.more == (count < len(wanted))
+        ends = [h.added[side] for h in wanted[:count]]
+        assert (read.first, read.last) == ((ends[0], ends[-1]) if ends else (0, 0))
+        size = len(b",".join(read.joined))
+        assert size <= SMALL_PAGE or count == 1
+        if count < min(selection.limit, len(wanted)):
+            assert count, "one object always goes out"
+            assert size + 1 + len(wanted[count].item.raw) > SMALL_PAGE, "a page ends early only when it is full"
+
+    @rule(side=st.integers(0, 1), limit=st.integers(1, 7), versions=versions)
+    def walk(self, side: int, limit: int, versions: Versions) -> None:
+        """All pages of a selection, one after the other, are the selection."""
+        found: list[bytes] = []
+        after, more = 0, True
+        while more:
+            read = page(
+                self.store, self.collections[side], Selection(after=after, limit=limit, versions=versions)
+            )
+            found += raws(read)
+            assert read.last > after or not read.more
+            after, more = read.last, read.more
+        assert found == [h.item.raw for h in self.oracle.select(side, Selection(versions=versions))]
+
+    @invariant()
+    def the_tables_agree(self) -> None:
+        check_invariants(self.store, *self.collections)
+
+    def teardown(self) -> None:
+        set_aside = {(identifier, digest) for identifier, digest in self.oracle.quarantine}
+        assert len(set(quarantined(self.store, self.ids))) == len(set_aside)
+        left = {h.item.id for h in self.oracle.held}
+        with self.store.reading() as tx:
+            rows = [tx.one("SELECT count(*) FROM objects WHERE id = ?", each) for each in self.ids]
+        assert [bool(row and row[0]) for row in rows] == [each in left for each in self.ids]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_segments")
+def test_the_log_is_what_the_oracle_says(store: Store, clock: Clock) -> None:
+    run_state_machine_as_test(
+        lambda: LogMachine(store, clock), settings=settings(max_examples=40, stateful_step_count=25)
+    )
+
+
+def test_the_checker_sees_what_is_wrong(store: Store, clock: Clock, collection: Collection) -> None:
+    """The invariants can fail: each of these would be a fault that a reader meets."""
+    kept = [Incoming(f"malware--{n}", "malware", n, b'{"type":"malware","id":"malware--%d"}' % n) for n in range(3)]
+    append(store, collection, *kept)
+    check_invariants(store, collection)
+    for statement in (
+        "UPDATE segments SET latest = latest - 1 WHERE collection = ?",
+        "UPDATE segments SET count = count + 1 WHERE collection = ?",
+        "UPDATE entries SET start = start + 1 WHERE collection = ?",
+        "UPDATE entries SET rank = 0 WHERE collection = ?",
+        "UPDATE collections SET last_added = 1 WHERE num = ?",
+        "UPDATE segments SET last = last + 1 WHERE collection = ?",
+        "DELETE FROM segments WHERE collection = ?",
+    ):
+        with pytest.raises(_Seen), store.writing() as tx:  # undone again
+            assert tx.run(statement, collection.num) > 0
+            with pytest.raises((AssertionError, ValueError)):
+                _check_within(tx, collection)
+            raise _Seen
+    check_invariants(store, collection)
+
+
+class _Seen(Exception):
+    """The fault was seen."""
+
+
+def _check_within(tx: object, collection: Collection) -> None:
+    from contextlib import nullcontext
+    from types import SimpleNamespace
+
+    check_invariants(SimpleNamespace(reading=lambda: nullcontext(tx)), collection)  # type: ignore[arg-type]
