@@ -8,13 +8,16 @@ the command before it. The protocol is one JSON array of arguments per line in, 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import os
 import pkgutil
 import sys
 import tempfile
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from typing import IO, NoReturn
 
 import titian.cli
@@ -39,9 +42,18 @@ def _child(argv: list[str], out: IO[bytes], err: IO[bytes]) -> NoReturn:
     os._exit(status)
 
 
-def main() -> None:
+def _warm_up() -> None:
+    """Import what commands import late, and rehearse one that fails early, for what the parser imports late."""
     for module in pkgutil.iter_modules(titian.cli.__path__, "titian.cli."):
         importlib.import_module(module.name)
+    sys.argv = ["titian", "collections", "list", "--home", os.devnull]
+    silence = io.StringIO()
+    with contextlib.suppress(SystemExit), redirect_stdout(silence), redirect_stderr(silence):
+        titian.cli.main()
+
+
+def main() -> None:
+    _warm_up()
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             pid = os.fork()

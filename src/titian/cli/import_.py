@@ -51,7 +51,7 @@ def import_verb(
         out.print(f"{held.read:,} read, {held.added:,} added, {held.known:,} known already.")
         rejections(held.rejected)
         if report.unmarked:
-            out.print(f"{report.unmarked:,} bear no TLP: nobody may be given them. Import again with --marking.")
+            out.print(f"{report.unmarked:,} bear no TLP; --marking gives one to what is imported.")
         if report.notes:
             table("Not carried over, or only in part", {"where": "left", "why": "left"}, list(report.notes[:40]))
         if len(report.notes) > 40:
