@@ -126,7 +126,8 @@ class Carry:
         """Take files in, in their order; one that cannot be read to its end keeps what was read before.
 
         ``marking`` (as ``tlp:green``) is put on every object that has none as strict. ``progress`` is called with
-        the file and how many objects were worked on. Raises :class:`titian.core.errors.UnreadableFile` when a file's format cannot be told.
+        the file and how many objects were worked on. Raises :class:`titian.core.errors.UnreadableFile` when the format
+        of a file cannot be told.
         """
         report = ImportReport(HoldReport())
         for path in paths:
