@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -95,13 +95,22 @@ def file_progress(*, quiet: bool = False) -> Iterator[Any]:
 
 
 def rejections(found: Sequence[Rejection], most: int = 40) -> None:
-    """Print what was not taken in, and why."""
-    if not found:
-        return
-    table(
-        "",
-        {"object": "left", "path": "left", "why": "left", "rule": "left", "STIX 2.1": "left"},
-        [(one.id or "-", one.path, one.message, one.rule, one.clause) for one in found[:most]],
-    )
+    """Print what was not taken in, and why: two lines each, so that identifiers stay whole and can be searched."""
+    for one in found[:most]:
+        out.print(f"{one.id or '(no id)'}  {one.path}", markup=False, soft_wrap=True)
+        out.print(f"    {one.message}  [{one.rule}, STIX 2.1 section {one.clause}]", markup=False, soft_wrap=True)
     if len(found) > most:
         out.print(f"… and {len(found) - most:,} more; --json lists them all.")
+
+
+def reasons(found: Iterable[tuple[str, str]], most: int = 20) -> None:
+    """Print reasons with how often each was given, and one example."""
+    counted: dict[str, list[str]] = {}
+    for where, why in found:
+        counted.setdefault(why, []).append(where)
+    ordered = sorted(counted.items(), key=lambda item: -len(item[1]))
+    for why, places in ordered[:most]:
+        more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+        err.print(f"  {why}: {places[0]}{more}", markup=False, soft_wrap=True)
+    if len(ordered) > most:
+        err.print(f"  … and {len(ordered) - most:,} other reasons; --json lists them all.")

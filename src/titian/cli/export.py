@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO, cast
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, err, node, print_json, progress
+from titian.cli.common import DEFAULT_HOME, Home, Json, err, node, print_json, progress, reasons
 
 app = typer.Typer()
 
@@ -67,7 +67,4 @@ def export(
         )
         return
     err.print(f"{report.written:,} written" + (f", {len(report.left_out):,} left out:" if report.left_out else "."))
-    for where, why in report.left_out[:20]:
-        err.print(f"  {where}: {why}", markup=False)
-    if len(report.left_out) > 20:
-        err.print(f"  … and {len(report.left_out) - 20:,} more; --json lists them all.")
+    reasons(report.left_out)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, err, file_progress, node, out, print_json, rejections, table
+from titian.cli.common import DEFAULT_HOME, Home, Json, err, file_progress, node, out, print_json, reasons, rejections
 
 app = typer.Typer()
 
@@ -53,9 +53,8 @@ def import_verb(
         if report.unmarked:
             out.print(f"{report.unmarked:,} bear no TLP; --marking gives one to what is imported.")
         if report.notes:
-            table("Not carried over, or only in part", {"where": "left", "why": "left"}, list(report.notes[:40]))
-        if len(report.notes) > 40:
-            out.print(f"… and {len(report.notes) - 40:,} more; --json lists them all.")
+            err.print("Not carried over, or only in part:")
+            reasons(report.notes)
     if report.failed:
         for name, why in report.failed:
             err.print(f"[bold red]titian:[/] {name}: ", end="")
