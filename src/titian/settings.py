@@ -59,8 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, description="Requests a key may make at once before the sustained limit holds.")
     ] = 30_000
     failed_logins_per_minute: Annotated[
-        int, Meta(ge=1, description="Wrong keys from one address in a minute before it has to wait.")
-    ] = 60
+        int, Meta(ge=1, description="Wrong keys from one address in a minute before it is told to wait.")
+    ] = 300
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."),

@@ -29,7 +29,8 @@ def read(store: Store, where: Collection, versions: Versions, **options: object)
     """The versions served, in order."""
     selection = Selection(versions=versions, **options)  # type: ignore[arg-type]
     found = records(store, where, selection)
-    assert [b'"v": %d' % each.version in raw for each, raw in zip(found, raws(page(store, where, selection)), strict=True)]
+    served = raws(page(store, where, selection))
+    assert all(b'"v": %d' % each.version in raw for each, raw in zip(found, served, strict=True))
     return [record.version for record in found]
 
 

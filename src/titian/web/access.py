@@ -58,14 +58,13 @@ class Door:
         header = request.headers.get("authorization")
         if header is None:
             raise Unauthorized("This node answers only to a key.", advice="Send it as HTTP Basic or Bearer.")
-        client = request.scope["client"]
-        address = client[0] if client else ""
-        seconds = self._failures.wait(address)
-        if seconds:
-            raise TooMany("Too many wrong keys from this address.", seconds)
         presented = credentials(header)
         view = None if presented is None else self._node.partners.view(*presented)
-        if view is None:
-            self._failures.take(address)
-            raise Unauthorized("This key opens nothing here.", advice="It may be mistyped, revoked, or another node's.")
-        return view
+        if view is not None:
+            return view
+        # Only wrong keys are held up: many partners may come through one address.
+        client = request.scope["client"]
+        seconds = self._failures.take(client[0] if client else "")
+        if seconds:
+            raise TooMany("Too many wrong keys from this address.", seconds)
+        raise Unauthorized("This key opens nothing here.", advice="It may be mistyped, revoked, or another node's.")

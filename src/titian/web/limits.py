@@ -20,13 +20,6 @@ class Buckets:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, who: str) -> float:
-        """Seconds until ``who`` has a token again, 0 when there is one. Takes nothing."""
-        if not self._rate:
-            return 0.0
-        level = self._level(who, self._clock())
-        return 0.0 if level >= 1 else (1 - level) / self._rate
-
     def take(self, who: str) -> float:
         """Take a token; the seconds to wait when there is none, else 0."""
         if not self._rate:
