@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from store_support import SMALL_PAGE, START, Clock, set_up
+
 from titian.core.collection import Collection
 from titian.store.admin import Collections
 from titian.store.committer import Committer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from store_support import START, thing
+
 from titian.store.store import Store
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-
 from store_support import (
     append,
     check_invariants,
@@ -17,6 +16,7 @@ from store_support import (
     remove,
     thing,
 )
+
 from support.stix import custom_sdo, indicator, ipv4, malware, revision, statement, text
 from titian.core.collection import Collection, Incoming, Outcome
 from titian.store.store import Store
@@ -31,7 +31,7 @@ def spelled_anew(raw: bytes) -> bytes:
 
 
 KINDS: dict[str, Callable[[], bytes]] = {
-    "domain object": lambda: text(malware(name="naïve – 例え, \U0001f6f0")),
+    "domain object": lambda: text(malware(name="naïve 例え, \U0001f6f0")),
     "observable, without versions": lambda: text(ipv4("198.51.100.77")),
     "marking, created only": lambda: text(statement("© nobody")),
     "type of an extension": lambda: text(custom_sdo()),

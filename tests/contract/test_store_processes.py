@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import time
 
+import pytest
 from store_processes import identifiers, write
 from store_support import append, check_invariants, page, raws, records, remove, thing
+
 from titian.core.collection import ALL, Collection, Selection
 from titian.store.admin import Collections
 from titian.store.store import Store
@@ -25,6 +27,7 @@ def _poll(store: Store, where: Collection, after: int, seen: list[bytes]) -> int
             return after
 
 
+@pytest.mark.slow
 def test_a_reader_that_polls_while_processes_write_misses_nothing(fresh_store: Store) -> None:
     """If a writer could commit an earlier ``date_added`` later, the reader would be past it by then."""
     store = fresh_store

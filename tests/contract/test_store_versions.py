@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-
 from store_support import append, check_invariants, page, raws, records, remove, thing
+
 from titian.core.collection import ALL, LAST, Collection, Incoming, Selection, Versions
 from titian.store.store import Store
 
@@ -117,9 +117,7 @@ def test_the_last_version_counts_all_versions_not_only_those_after_the_cursor(
 @pytest.mark.parametrize(
     ("spec_versions", "count"), [(None, 1), ({"2.1"}, 1), ({"2.0"}, 0), ({"2.0", "2.1"}, 1), ({"3.0"}, 0)]
 )
-def test_spec_version(
-    store: Store, collection: Collection, spec_versions: set[str] | None, count: int
-) -> None:
+def test_spec_version(store: Store, collection: Collection, spec_versions: set[str] | None, count: int) -> None:
     """Everything here is STIX 2.1."""
     append(store, collection, item := thing())
     chosen = None if spec_versions is None else frozenset(spec_versions)

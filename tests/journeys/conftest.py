@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 
 from support.nodes import Collection, Key, Node, WarmCli
 from support.postgres import PostgresServer
+from support.stix import Object, malware
 from support.taxii import Taxii, api_root
 
 BACKENDS = ("sqlite-1worker", "postgresql-2workers")
@@ -72,6 +75,14 @@ def http() -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def scattered() -> Iterator[httpx.Client]:
+    """A new connection for each request, so that requests fall on all workers: one kept open stays with one."""
+    limits = httpx.Limits(max_connections=40, max_keepalive_connections=0)
+    with httpx.Client(verify=False, limits=limits, timeout=30.0, headers={"Accept-Encoding": "identity"}) as client:
+        yield client
+
+
 _names = itertools.count(1)
 
 
@@ -85,10 +96,24 @@ def new_collection(node: Node) -> NewCollection:
     return make
 
 
+@pytest.fixture(scope="session")
+def ahead(new_collection: NewCollection) -> Iterator[Callable[[], Collection]]:
+    """Makes plain collections ahead of the tests that will want one: half of the suite's time otherwise."""
+    with ThreadPoolExecutor(1) as maker:
+        waiting = deque(maker.submit(new_collection) for _ in range(6))
+
+        def take() -> Collection:
+            waiting.append(maker.submit(new_collection))
+            return waiting.popleft().result()
+
+        yield take
+        maker.shutdown(cancel_futures=True)
+
+
 @pytest.fixture
-def collection(new_collection: NewCollection) -> Collection:
+def collection(ahead: Callable[[], Collection]) -> Collection:
     """A fresh collection that a writer may read and write."""
-    return new_collection()
+    return ahead()
 
 
 @pytest.fixture(scope="session")
@@ -108,10 +133,10 @@ def keys(new_key: NewKey) -> dict[str, Key]:
 
 
 @pytest.fixture(scope="session")
-def acting_as(node: Node, http: httpx.Client, keys: dict[str, Key]) -> As:
+def acting_as(node: Node, http: httpx.Client, scattered: httpx.Client, keys: dict[str, Key]) -> As:
     """`acting_as(key)` is the shared node as that reader meets it; `acting_as(None)` sends no credentials."""
     root = api_root(Taxii(node, keys["admin"], http))
-    return lambda key: Taxii(node, key, http, root)
+    return lambda key: Taxii(node, key, scattered if node.workers > 1 else http, root)
 
 
 @pytest.fixture(scope="session")
@@ -133,6 +158,16 @@ def admin(acting_as: As, keys: dict[str, Key]) -> Taxii:
 def stranger(acting_as: As) -> Taxii:
     """Sends no credentials."""
     return acting_as(None)
+
+
+@pytest.fixture(scope="session")
+def large(writer: Taxii, new_collection: NewCollection) -> tuple[Collection, list[Object]]:
+    """A collection of 5,200 objects, more than any page may hold."""
+    made = new_collection()
+    objects = [malware() for _ in range(5200)]
+    for start in range(0, len(objects), 1300):
+        writer.add(made, *objects[start : start + 1300])
+    return made, objects
 
 
 # A failing test shows what the node wrote meanwhile.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,14 @@ class Node:
 
     def revoke_key(self, key: Key) -> None:
         self.titian("keys", "revoke", key.name)
+
+    def import_objects(self, collection: Collection, *objects: dict[str, Any]) -> None:
+        """Put objects into any collection, whatever partners may do with it."""
+        file = self.home.with_name("import.json")
+        bundle = {"type": "bundle", "id": f"bundle--{uuid.uuid4()}", "objects": objects}
+        file.write_text(json.dumps(bundle))
+        told = self.json("import", str(file), "--collection", collection.name)
+        assert told["rejected"] == [], told
 
     # The server
 

@@ -106,6 +106,11 @@ def envelope(*objects: Object | bytes) -> bytes:
     return b'{"objects":[' + b",".join(parts) + b"]}"
 
 
+def at(timestamp: str) -> datetime:
+    """The instant of a STIX timestamp."""
+    return datetime.fromisoformat(timestamp)
+
+
 def version_of(value: Object) -> str | None:
     """The version a TAXII server must show (TAXII 2.1 section 5.3.1); None where the server may choose."""
     return value.get("modified", value.get("created"))

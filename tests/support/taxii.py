@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -113,11 +115,24 @@ class Taxii:
 
     # Several steps
 
-    def add(self, collection: Collection, *objects: Object | bytes) -> dict[str, Any]:
-        """POST objects that must all be accepted; returns the status resource."""
-        status = accepted(self.post(collection, envelope(*objects)))
-        assert status["failure_count"] == 0, status
+    def settled(self, response: httpx.Response, seconds: float = 20.0) -> dict[str, Any]:
+        """The status resource of a POST, asked for until it is complete (section 5.5)."""
+        return self.completed(accepted(response), seconds)
+
+    def completed(self, status: dict[str, Any], seconds: float = 20.0) -> dict[str, Any]:
+        """A status resource, asked for again until it is complete, whatever connections break meanwhile."""
+        deadline = time.monotonic() + seconds
+        while status["status"] == "pending" and time.monotonic() < deadline:
+            time.sleep(0.02)
+            with suppress(httpx.TransportError):
+                status = ok(self.status(status["id"]))
         assert status["status"] == "complete", status
+        return status
+
+    def add(self, collection: Collection, *objects: Object | bytes) -> dict[str, Any]:
+        """POST objects that must all be accepted; returns the complete status resource."""
+        status = self.settled(self.post(collection, envelope(*objects)))
+        assert status["failure_count"] == 0, status
         return status
 
     def pages(self, path: str, params: dict[str, str] | None = None, bound: int = 10_000) -> Iterator[httpx.Response]:

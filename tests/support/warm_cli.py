@@ -20,6 +20,8 @@ import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from typing import IO, NoReturn
 
+import sqlalchemy
+
 import titian.cli
 
 
@@ -46,6 +48,7 @@ def _warm_up() -> None:
     """Import what commands import late, and rehearse one that fails early, for what the parser imports late."""
     for module in pkgutil.iter_modules(titian.cli.__path__, "titian.cli."):
         importlib.import_module(module.name)
+    sqlalchemy.create_engine("postgresql+psycopg://")  # loads the driver, connects to nothing
     sys.argv = ["titian", "collections", "list", "--home", os.devnull]
     silence = io.StringIO()
     with contextlib.suppress(SystemExit), redirect_stdout(silence), redirect_stderr(silence):

@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from titian.core.errors import Unavailable
-from titian.store.database import PerThread, Row, Transaction, insertion, without_password
+from titian.store.database import CHECK, PerThread, Row, Transaction, insertion, without_password
 
 
 @lru_cache(maxsize=512)
@@ -97,10 +98,11 @@ class PostgresDatabase:
         try:
             yield _PostgresTransaction(connection)
             connection.execute("COMMIT")
-        except BaseException:
-            if not connection.closed:
+        except psycopg.OperationalError as error:
+            raise Unavailable(f"PostgreSQL could not finish this: {error}".rstrip(), advice=CHECK) from error
+        finally:
+            if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:

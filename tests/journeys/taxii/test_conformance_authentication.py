@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 
 import httpx
@@ -203,11 +204,23 @@ def test_health_needs_no_key_and_metrics_an_administrators(
     assert "# TYPE " in metrics["admin"].text
 
 
-def test_many_wrong_keys_do_not_lock_out_the_right_one(stranger: Taxii, reader: Taxii) -> None:
-    """A lock by name would let anybody shut a partner out."""
+def test_many_wrong_keys_do_not_lock_out_the_right_one(
+    stranger: Taxii, reader: Taxii, acting_as: As, new_key: NewKey
+) -> None:
+    """A lock by name would let anybody shut a partner out; a lock by address, all who share a proxy or a NAT:
+    those who were here before, and those who come for the first time.
+    """
     assert reader.key is not None
-    for number in range(30):
+    newcomer = acting_as(new_key("reader"))
+    seen = set()
+    for number in range(400):
         wrong = httpx.BasicAuth(reader.key.name, f"wrong-{number}")
         answer = stranger.http.get(f"{stranger.node.url}/taxii2/", auth=wrong, headers={"Accept": MEDIA_TYPE})
-        assert answer.status_code in (401, 429)
-    ok(reader.get("/taxii2/"))
+        seen.add(answer.status_code)
+    answers = [client.get("/taxii2/") for client in (reader, newcomer) for _ in range(4)]
+    deadline = time.monotonic() + 10
+    while newcomer.get("/taxii2/").status_code == 429 and time.monotonic() < deadline:
+        time.sleep(0.1)  # the tests after this one are not to suffer
+    assert seen <= {401, 429}
+    for right in answers:
+        ok(right)

@@ -25,13 +25,18 @@ def _write(client: Taxii, collection: Collection, batches: list[list[Object]]) -
         assert status["success_count"] == len(batch), status
 
 
+def _write_large(client: Taxii, collection: Collection, objects: list[Object]) -> None:
+    """One body so large that the node may answer `pending`."""
+    assert client.settled(client.post(collection, envelope(*objects)))["success_count"] == len(objects)
+
+
 def _poll_by_time(client: Taxii, path: str, done: threading.Event) -> list[str]:
     """Remember X-TAXII-Date-Added-Last, ask for what is after it (section 3.5)."""
     found: list[str] = []
     cursor = "1970-01-01T00:00:00.000000Z"
     while True:
         last_round = done.is_set()
-        asked = {"added_after": cursor, "limit": "7"}
+        asked = {"added_after": cursor, "limit": "70"}
         while True:
             page = client.get(path, asked)
             body = ok(page)
@@ -52,7 +57,7 @@ def _poll_by_token(client: Taxii, path: str, done: threading.Event) -> list[str]
     cursor = "1970-01-01T00:00:00.000000Z"
     while True:
         last_round = done.is_set()
-        for page in client.pages(path, {"added_after": cursor, "limit": "5"}):
+        for page in client.pages(path, {"added_after": cursor, "limit": "50"}):
             found += ids(page.json())
             cursor = page.headers.get(LAST, cursor)
         if last_round:
@@ -60,13 +65,15 @@ def _poll_by_token(client: Taxii, path: str, done: threading.Event) -> list[str]
 
 
 def test_pollers_miss_nothing_and_see_nothing_twice(writer: Taxii, reader: Taxii, collection: Collection) -> None:
-    """Eight writers, four pollers: by time and by token, on objects and manifest."""
+    """Eight writers, one of 12 MB; four pollers: by time and by token, on objects and manifest."""
     batches = [[[indicator() for _ in range(SIZE)] for _ in range(BATCHES)] for _ in range(WRITERS)]
+    large = [malware(description="x" * 20_000) for _ in range(600)]
     done = threading.Event()
     paths = [reader.objects_path(collection), reader.path(collection, "manifest")]
-    with ThreadPoolExecutor(WRITERS + 4) as pool:
+    with ThreadPoolExecutor(WRITERS + 1 + 4) as pool:
         pollers = [pool.submit(poll, reader, path, done) for poll in (_poll_by_time, _poll_by_token) for path in paths]
         writers = [pool.submit(_write, writer, collection, own) for own in batches]
+        writers.append(pool.submit(_write_large, writer, collection, large))
         try:
             for future in writers:
                 future.result(timeout=60)
@@ -75,7 +82,7 @@ def test_pollers_miss_nothing_and_see_nothing_twice(writer: Taxii, reader: Taxii
         seen = [future.result(timeout=60) for future in pollers]
     records = reader.records(collection)
     order = [record["id"] for record in records]
-    sent = [each["id"] for own in batches for batch in own for each in batch]
+    sent = [each["id"] for own in batches for batch in own for each in batch] + [each["id"] for each in large]
     assert sorted(order) == sorted(sent)
     for found in seen:
         assert found == order

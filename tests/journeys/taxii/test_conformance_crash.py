@@ -18,7 +18,7 @@ import pytest
 
 from support.nodes import Collection, Node, end_each
 from support.stix import envelope, indicator, text
-from support.taxii import Taxii, client_for, instant
+from support.taxii import Taxii, accepted, client_for, instant
 
 NewNode = Callable[..., Node]
 
@@ -104,6 +104,28 @@ def test_a_killed_node_has_all_that_it_acknowledged(
     assert storm.odd == []
     assert len(storm.acknowledged) > cycles * SIZE, "the storm hardly blew"
     _check_whole(client, made, storm, known)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_what_was_pending_is_completed_after_a_kill(
+    request: pytest.FixtureRequest, new_node: NewNode, http: httpx.Client, backend: str
+) -> None:
+    """A 202 is a promise even where it says `pending`: killed at once, the node finishes when it is back."""
+    database = request.getfixturevalue("postgresql").new_database() if backend == "postgresql" else None
+    own = new_node(database=database)
+    made, key = own.add_collection("large"), own.add_key("writer", "writer")
+    client = client_for(own.serve(), key, http)
+    held: list[str] = []
+    for _ in range(2):
+        objects = [indicator(description="x" * 4000) for _ in range(3000)]
+        first = accepted(client.post(made, envelope(*objects)))  # 13 MB
+        _free_after_kill(own)
+        own.serve()
+        status = client.completed(first)
+        assert status["success_count"] == 3000
+        held += [each["id"] for each in objects]
+        assert [record["id"] for record in client.records(made)] == held
 
 
 def _check_whole(client: Taxii, made: Collection, storm: Storm, known: list[tuple[str, str]]) -> None:

@@ -58,7 +58,7 @@ def is_error(answer: RawAnswer, *statuses: int) -> None:
         "localhost.evil.example",
         "127x0x0x1",
         "[::1].evil.example",
-        "169.254.169.254",
+        "127.0.0.1:1:2",
         "",
     ],
 )
@@ -108,6 +108,12 @@ def test_no_host_or_two_hosts_are_a_400(reader: Taxii) -> None:
         "/taxii2//",
         "/taxii2/%2f",
         "/taxii2%2f",
+        "/taxii2%2froot/collections/",
+        "/taxii2/root%2fcollections/",
+        "/taxii2/root//collections/",
+        "/taxii2//root/collections/",
+        "/taxii2/root/collections//",
+        "/taxii2/root/collections/../collections/",
         "/taxii2/%00",
         "/taxii2%00/",
         "/taxii2/;a=b",
@@ -180,6 +186,16 @@ def test_input_is_not_reflected_into_headers(reader: Taxii, collection: Collecti
         assert answer.status in (200, 400)
         assert answer.header("X-Evil") is None
         assert not any("evil" in value.lower() for _, value in answer.headers)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/schema", "/schema/", "/schema/openapi.json", "/schema/swagger", "/docs", "/openapi.json", "/admin/", "/debug/"],
+)
+def test_what_a_framework_would_show_is_not_shown(stranger: Taxii, path: str) -> None:
+    """No description of the interface, console or debugger for who has no key."""
+    answer = stranger.http.get(stranger.node.url + path)
+    assert answer.status_code in (401, 404)
 
 
 # Headers
@@ -259,7 +275,7 @@ def test_a_doubtful_framing_is_never_two_requests(
     The first request is never a success; and after refusing it the connection is closed, because nobody knows
     where it ended.
     """
-    received = b"".join(receive(writer.node.url, [_head(writer, collection, *lines), body], seconds=0.3))
+    received = b"".join(receive(writer.node.url, [_head(writer, collection, *lines), body], seconds=0.15))
     statuses = [line.split(b" ")[1] for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
     assert b"202" not in statuses
     assert len(statuses) <= 1, received
@@ -283,7 +299,7 @@ def test_a_doubtful_framing_is_never_two_requests(
     ],
 )
 def test_broken_requests_get_no_success(reader: Taxii, request_bytes: bytes) -> None:
-    received = b"".join(receive(reader.node.url, [request_bytes], seconds=0.3))
+    received = b"".join(receive(reader.node.url, [request_bytes], seconds=0.15))
     assert not received.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2", b"HTTP/1.1 3"))
     assert b"api_roots" not in received
 

@@ -119,9 +119,12 @@ def test_headers_of_an_empty_page_are_absent_or_timestamps(reader: Taxii, collec
         "2024-01-01T00:00:00.1Z",
         "2024-01-01T00:00:00.123Z",
         "2024-01-01T00:00:00.12345Z",
+        "2024-01-01T00:00:00.0000000000000000000000000000001Z",
     ],
 )
-def test_less_precise_timestamps_are_understood_or_refused(writer: Taxii, collection: Collection, value: str) -> None:
+def test_timestamps_of_another_precision_are_understood_or_refused(
+    writer: Taxii, collection: Collection, value: str
+) -> None:
     """Section 2 asks six digits; the specification's own examples have fewer. Understood exactly, or 400."""
     writer.add(collection, indicator())
     answer = writer.objects(collection, {"added_after": value})
@@ -152,7 +155,6 @@ def test_less_precise_timestamps_are_understood_or_refused(writer: Taxii, collec
         "0000-01-01T00:00:00.000000Z",
         "12024-01-01T00:00:00.000000Z",
         "-2024-01-01T00:00:00.000000Z",
-        "2024-01-01T00:00:00.0000000000000000000000000000001Z",
         "2024-01-01T00:00:00.000000Z,2024-01-02T00:00:00.000000Z",
         "2024-01-01T00:00:00.000000Z\0",
         "\uff12\uff10\uff12\uff14-01-01T00:00:00.000000Z",

@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 from support.nodes import Node, end_each
-from support.stix import indicator
-from support.taxii import MEDIA_TYPE, basic, client_for, ok
+from support.stix import envelope, indicator
+from support.taxii import MEDIA_TYPE, accepted, basic, client_for, ok
 
 NewNode = Callable[..., Node]
 
@@ -50,6 +50,32 @@ def test_a_worker_that_dies_is_replaced(new_node: NewNode, http: httpx.Client) -
     assert answered >= 20
     assert len(_workers(own)) >= len(workers), "the dead worker was not replaced"
     assert client.held(made) == [one]
+
+
+def test_what_a_dead_worker_had_begun_is_finished(new_node: NewNode, http: httpx.Client) -> None:
+    """All workers killed after a 202 that said `pending`: those that replace them finish the work."""
+    own = new_node(workers=2)
+    made, key = own.add_collection("kept"), own.add_key("key", "writer")
+    client = client_for(own.serve(), key, http)
+    objects = [indicator(description="x" * 4000) for _ in range(3000)]
+    first = accepted(client.post(made, envelope(*objects)))  # 13 MB
+    for worker in _workers(own):
+        worker.kill()
+    assert client.completed(first)["success_count"] == 3000
+    assert [record["id"] for record in client.records(made)] == [each["id"] for each in objects]
+
+
+def test_what_was_pending_when_it_was_told_to_end_is_finished(new_node: NewNode, http: httpx.Client) -> None:
+    """SIGTERM after a 202 that said `pending`: finished before it ends, or when it is back."""
+    own = new_node()
+    made, key = own.add_collection("kept"), own.add_key("key", "writer")
+    client = client_for(own.serve(), key, http)
+    objects = [indicator(description="x" * 4000) for _ in range(3000)]
+    first = accepted(client.post(made, envelope(*objects)))
+    assert own.stop() == 0
+    own.serve()
+    assert client.completed(first)["success_count"] == 3000
+    assert [record["id"] for record in client.records(made)] == [each["id"] for each in objects]
 
 
 def test_it_ends_when_told_to(new_node: NewNode, http: httpx.Client) -> None:

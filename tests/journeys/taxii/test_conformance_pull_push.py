@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -58,22 +59,16 @@ def _objects() -> list[Object]:
     ]
 
 
-def pull(into: Side, from_: Side, *options: str) -> str:
-    return into.node.titian(
-        "pull",
-        from_.root,
-        *("--collection", from_.collection.id, "--key", from_.key.secret, "--into", into.collection.name),
-        *options,
-    )
+def pull(into: Side, from_: Side, *options: str) -> dict[str, Any]:
+    where = ("--collection", from_.collection.id, "--key", from_.key.secret, "--into", into.collection.name)
+    told: dict[str, Any] = into.node.json("pull", from_.root, *where, *options)
+    return told
 
 
-def push(from_: Side, to: Side, *options: str) -> str:
-    return from_.node.titian(
-        "push",
-        to.root,
-        *("--collection", to.collection.id, "--key", to.key.secret, "--from", from_.collection.name),
-        *options,
-    )
+def push(from_: Side, to: Side, *options: str) -> dict[str, Any]:
+    where = ("--collection", to.collection.id, "--key", to.key.secret, "--from", from_.collection.name)
+    told: dict[str, Any] = from_.node.json("push", to.root, *where, *options)
+    return told
 
 
 def test_a_pull_brings_every_version_byte_for_byte(sides: tuple[Side, Side]) -> None:
@@ -92,14 +87,14 @@ def test_a_second_pull_adds_nothing_and_a_third_only_news(sides: tuple[Side, Sid
     """It resumes from where it was, by the sender's date added."""
     a, b = sides
     a.client.add(a.collection, *(indicator() for _ in range(30)))
-    pull(b, a)
+    assert pull(b, a)["added"] == 30
     first = b.client.records(b.collection)
     assert len(first) == 30
-    pull(b, a)
+    assert pull(b, a)["added"] == 0
     assert b.client.records(b.collection) == first
     news = [malware(), identity()]
     a.client.add(a.collection, *news)
-    pull(b, a)
+    assert pull(b, a, "--user", a.key.name)["added"] == 2, "by HTTP Basic as well"
     after = b.client.records(b.collection)
     assert after[:30] == first
     assert [record["id"] for record in after[30:]] == [each["id"] for each in news]
@@ -120,7 +115,7 @@ def test_a_push_brings_all_and_a_second_push_nothing_new(sides: tuple[Side, Side
     a, b = sides
     objects = _objects()
     a.client.add(a.collection, *objects)
-    push(a, b)
+    assert push(a, b)["refused"] == []
     first = b.client.records(b.collection)
     assert b.client.held(b.collection) == objects
     push(a, b)

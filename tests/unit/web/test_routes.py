@@ -1,0 +1,334 @@
+"""Every route of the application at once: a key is needed, one method each, errors that give nothing away."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
+from litestar.testing import TestClient
+
+from support.stix import envelope, malware, new_uuid, text
+from titian.core.access import Role
+from titian.core.collection import Collection
+from titian.node import open_node
+from titian.settings import FILE
+from titian.setup import init_node
+from titian.web.app import create_app
+from titian.wire.taxii import MEDIA_TYPE
+
+pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
+"""Told by tests of their own, so that the others can say what they are there for."""
+
+OPEN = {"/health"}
+"""What answers without a key: exactly this."""
+
+ROUTES = {
+    "/health": {"GET"},
+    "/metrics": {"GET"},
+    "/taxii2": {"GET"},
+    "/taxii2/root": {"GET"},
+    "/taxii2/root/status/{status_id:str}": {"GET"},
+    "/taxii2/root/collections": {"GET"},
+    "/taxii2/root/collections/{collection_id:str}": {"GET"},
+    "/taxii2/root/collections/{collection_id:str}/manifest": {"GET"},
+    "/taxii2/root/collections/{collection_id:str}/objects": {"GET", "POST"},
+    "/taxii2/root/collections/{collection_id:str}/objects/{object_id:str}": {"GET", "DELETE"},
+    "/taxii2/root/collections/{collection_id:str}/objects/{object_id:str}/versions": {"GET"},
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND")
+MARKER = "S3CRET-marker"
+
+
+class Served:
+    """A node behind its application, called without a network."""
+
+    def __init__(self, home: Path) -> None:
+        init_node(home, name="BSSN", country="ID")
+        (home / FILE).write_text(
+            'allowed_hosts = ["node.example"]\nmax_content_length = 100000\npending_from = 50000\n'
+        )
+        with open_node(home) as node:
+            self.collection: Collection = node.collections.add("One", alias="one")
+            self.keys = {role: node.keys.add(role.value, role)[1] for role in Role}
+            self.item = malware()
+            node.exchange.hold([text(self.item)], self.collection, source="test")
+        self.app: Any = create_app(home)
+        self.client: TestClient[Any] = TestClient(self.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+    def ask(self, method: str, path: str, role: Role | None = Role.ADMIN, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.keys[role]}"} if role else {}
+        headers |= options.pop("headers", {})
+        answer: httpx.Response = self.client.request(method, path, headers=headers, **options)
+        return answer
+
+    def path(self, template: str) -> str:
+        """A path of a route that names what is there."""
+        filled = re.sub(r"\{status_id:str\}", new_uuid(), template)
+        filled = re.sub(r"\{collection_id:str\}", self.collection.id, filled)
+        filled = re.sub(r"\{object_id:str\}", self.item["id"], filled)
+        return filled + "/" if filled.startswith("/taxii2") else filled
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    threshold, logs = gc.get_threshold(), structlog.get_config()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        made = Served(tmp_path_factory.mktemp("web") / "home")
+    with made.client:
+        yield made
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    structlog.configure(**logs)
+
+
+def check_error(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """TAXII 2.1 section 3.6.1, in its media type."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.headers["cache-control"] == "no-store"
+    body: dict[str, Any] = answer.json()
+    assert body["title"]
+    assert body["http_status"] == str(status)
+    assert set(body) <= {"title", "description", "error_id", "http_status"}
+    return body
+
+
+def test_the_application_is_made_without_a_warning(tmp_path: Path) -> None:
+    """What the framework is about to drop is told while there is time."""
+    init_node(tmp_path / "home", name="BSSN", country="ID")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        create_app(tmp_path / "home")
+    assert {str(one.message)[:150] for one in caught} == set()
+
+
+def test_an_answer_is_made_without_a_warning(served: Served) -> None:
+    """Each costs time, on every request."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert served.ask("GET", "/taxii2/").status_code == 200
+        assert served.ask("GET", "/health").status_code == 200
+    assert {str(one.message)[:150] for one in caught} == set()
+
+
+def test_the_routes_are_these(served: Served) -> None:
+    """A new route is added here, and with that to every test below."""
+    found = {route.path: set(route.methods) - {"OPTIONS"} for route in served.app._app.routes}
+    assert found == ROUTES
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_a_key_nothing_answers(served: Served, route: str) -> None:
+    for method in sorted(ROUTES[route]):
+        answer = served.ask(method, served.path(route), role=None, content=envelope(malware()))
+        if route in OPEN:
+            assert answer.status_code == 200
+            continue
+        body = check_error(answer, 401)
+        assert "Basic" in answer.headers["www-authenticate"]
+        assert "Bearer" in answer.headers["www-authenticate"]
+        assert "error_id" not in body
+        assert served.collection.id not in answer.text
+
+
+@pytest.mark.parametrize("route", sorted(set(ROUTES) - OPEN))
+@pytest.mark.parametrize(
+    "header", ["Bearer x", "Bearer titian_aaaaaaaa_" + "a" * 32, "Basic Og==", "Basic x", "Digest x", "", "Negotiate"]
+)
+def test_a_wrong_key_is_no_key(served: Served, route: str, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("titian.web.limits.Buckets.take", lambda *_: 0.0)
+    for method in sorted(ROUTES[route]):
+        answer = served.ask(method, served.path(route), role=None, headers={"Authorization": header})
+        check_error(answer, 401)
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_one_method_one_meaning(served: Served, route: str) -> None:
+    """405 before any code for the rest: also for OPTIONS, with a key and without."""
+    path = served.path(route)
+    for method in METHODS:
+        if method in ROUTES[route]:
+            continue
+        for role in (None, Role.ADMIN):
+            answer = served.ask(method, path, role=role)
+            assert answer.status_code in {405, 401, 501, 400}, f"{method} {route}: {answer.status_code}"
+            assert role is None or answer.status_code == 405, f"{method} {route}: {answer.status_code}"
+    assert served.ask("GET", served.path("/taxii2/root/collections/{collection_id:str}/objects")).json()["objects"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_key_opens_the_reading_routes(served: Served, role: Role) -> None:
+    for route, methods in ROUTES.items():
+        if "GET" in methods and "status" not in route:
+            answer = served.ask("GET", served.path(route), role=role)
+            assert answer.status_code == (403 if route == "/metrics" and role is not Role.ADMIN else 200), route
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_every_answer_carries_the_security_headers(served: Served, route: str) -> None:
+    for role in (None, Role.ADMIN):
+        headers = served.ask("GET", served.path(route), role=role).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "strict-transport-security" not in headers, "only TLS may promise TLS"
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example", "localhost.evil", "a b"]
+)
+def test_another_host_name_is_not_ours(served: Served, host: str) -> None:
+    """A name that is made to point at us is how a browser is led into a network (DNS rebinding)."""
+    for path in ("/health", "/taxii2/"):
+        check_error(served.ask("GET", path, headers={"Host": host}), 421)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8440", "127.0.0.1", "[::1]:8440", "10.1.2.3", "node.example", "NODE.example.:443"]
+)
+def test_our_host_names(served: Served, host: str) -> None:
+    assert served.ask("GET", "/health", role=None, headers={"Host": host}).status_code == 200
+
+
+HOSTILE_PATHS = [
+    f"/taxii2/root/collections/{MARKER}/",
+    f"/taxii2/root/collections/{MARKER}/objects/",
+    f"/taxii2/root/status/{MARKER}/",
+    f"/taxii2/{MARKER}/",
+    f"/{MARKER}",
+    f"/taxii2/root/collections/one/objects/{MARKER}/",
+    f"/taxii2/root/collections/one/objects/?match[type]={MARKER}%00",
+    f"/taxii2/root/collections/one/objects/?added_after={MARKER}",
+    f"/taxii2/root/collections/one/objects/?next={MARKER}",
+    f"/taxii2/root/collections/one/objects/?match[{MARKER}]=1",
+]
+
+
+@pytest.mark.parametrize("path", HOSTILE_PATHS)
+def test_errors_do_not_repeat_unescaped_input(served: Served, path: str) -> None:
+    """What is shown of a filter is ascii and quoted; of paths and hosts nothing is shown."""
+    answer = served.ask("GET", path)
+    assert answer.status_code in {400, 404}
+    check_error(answer, answer.status_code)
+    if "?" not in path:
+        assert MARKER not in answer.text
+    assert "\x00" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/taxii2", 404),
+        ("/taxii2/root", 404),
+        ("/taxii2/root/collections/one/objects", 404),
+        ("//taxii2/", 404),
+        ("/taxii2//root/", 404),
+        ("/taxii2/root/collections/%2e%2e/", 404),
+        ("/taxii2/root/collections/%00/", 404),
+        ("/taxii2/root/collections/%ff/", 404),
+        ("/", 404),
+        ("/schema", 404),
+        ("/docs", 404),
+        ("/favicon.ico", 404),
+    ],
+)
+def test_paths_that_lead_nowhere(served: Served, path: str, status: int) -> None:
+    answer = served.ask("GET", path)
+    check_error(answer, status)
+
+
+def test_what_nobody_expected_is_told_by_an_id_only(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 with an error_id that is in the log, and not a word of the error itself."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(f"{MARKER} in a file of ours")
+
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr("titian.store.log.Log.page", broken)
+    monkeypatch.setattr(
+        "titian.web.errors._log", type("Log", (), {"error": lambda self, event, **named: logged.append(named)})()
+    )
+    answer = served.ask(
+        "GET", served.path("/taxii2/root/collections/{collection_id:str}/objects"), params={"limit": "77"}
+    )
+    body = check_error(answer, 500)
+    assert re.fullmatch(r"[0-9a-f-]{36}", body["error_id"])
+    assert MARKER not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert [one["error_id"] for one in logged] == [body["error_id"]]
+
+
+def test_a_database_that_does_not_answer_is_503(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not a fault of ours: it says when to come again."""
+
+    @contextmanager
+    def gone(_: object) -> Iterator[None]:
+        raise sqlite3.OperationalError(f"disk I/O error {MARKER}")
+        yield
+
+    monkeypatch.setattr("titian.store.database.SqliteDatabase.reading", gone)
+    for path in ("/health", "/taxii2/root/collections/"):
+        answer = served.ask("GET", path)
+        assert answer.status_code in {500, 503}
+        assert MARKER not in answer.text
+
+
+BODIES = [
+    pytest.param(b"", 400, id="empty"),
+    pytest.param(b"{", 400, id="truncated"),
+    pytest.param(b"[]", 400, id="a list"),
+    pytest.param(b'{"objects":[' + b"[" * 9000 + b"]" * 9000 + b"]}", 400, id="nested without end"),
+    pytest.param(b'{"objects":[{}],"objects":[{}]}', 400, id="a key twice"),
+    pytest.param(b'{"objects":[' + b"{}," * 40_000 + b"{}]}", 413, id="too large"),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), BODIES)
+def test_bodies_that_cannot_be_taken(served: Served, body: bytes, status: int) -> None:
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    before = served.ask("GET", path).content
+    check_error(served.ask("POST", path, content=body, headers={"Content-Type": MEDIA_TYPE}), status)
+    assert served.ask("GET", path).content == before
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "", "application/stix+json;version=2.1"])
+def test_another_media_type_is_415(served: Served, content_type: str) -> None:
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    answer = served.ask("POST", path, content=envelope(malware()), headers={"Content-Type": content_type})
+    check_error(answer, 415)
+
+
+def test_an_answer_is_in_the_media_type_or_not_at_all(served: Served) -> None:
+    for path in ("/taxii2/", "/taxii2/root/"):
+        assert served.ask("GET", path, headers={"Accept": MEDIA_TYPE}).headers["content-type"] == MEDIA_TYPE
+        check_error(served.ask("GET", path, headers={"Accept": "text/html"}), 406)
+
+
+def test_metrics_name_no_reader_and_no_path(served: Served) -> None:
+    """Labels are a bounded set: routes, not addresses."""
+    served.ask("GET", f"/taxii2/root/collections/{MARKER}/")
+    served.ask("GET", f"/{MARKER}")
+    found = served.ask("GET", "/metrics")
+    assert "titian" in found.text or found.text == "\n" or found.text == ""
+    assert MARKER not in found.text
+    assert served.collection.id not in found.text
+
+
+def test_health_tells_nothing_else(served: Served) -> None:
+    answer = served.ask("GET", "/health", role=None)
+    assert json.loads(answer.content) == {"status": "ok"}
+    assert answer.headers["cache-control"] == "no-store"
