@@ -19,6 +19,13 @@ settings.register_profile(
 settings.load_profile("titian")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Every warning is an error but this one, which a package that we cannot choose gives in our name."""
+    # misp-stix brings `mixbox`, whose `vendor/six.py` hooks into the import system in a way that Python 3.10
+    # deprecated. From then on, the next import that fails (`import trio` in httpcore, say) warns of it.
+    config.addinivalue_line("filterwarnings", "ignore:_SixMetaPathImporter:ImportWarning")
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
     """A PostgreSQL server, started when the first test asks for it; `.new_database()` gives a URL."""

@@ -61,7 +61,6 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("titian.store.database", "titian.store.postgres"): "0.2 s and 10 MB that a node on SQLite need not pay",
     ("titian.web.serve", "titian.web.worker"): "each worker is a fresh interpreter, told what to load",
     ("titian.wire.formats", "titian.wire.misp"): "misp-stix takes most of a second to load",
-    ("titian.wire.files", "titian.wire.misp"): "misp-stix takes most of a second to load",
     ("titian.wire.galaxies", "pymispgalaxies"): "a folder of data, looked for when it is asked for",
 }
 """(module, what it imports inside a function) → why. Red as soon as the module no longer does it."""

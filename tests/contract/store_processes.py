@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from multiprocessing.synchronize import Barrier, Event
+from typing import Final
+
 from store_support import START, thing
 
 from titian.store.store import Store
+
+PATIENCE: Final = 60.0
+"""Seconds to wait for the others."""
 
 
 def identifiers(writer: int, batches: int, size: int) -> list[list[str]]:
@@ -15,10 +21,13 @@ def identifiers(writer: int, batches: int, size: int) -> list[list[str]]:
     ]
 
 
-def write(url: str, collection: int, writer: int, batches: int, size: int) -> None:
-    """Append batch after batch, under a clock that stands still."""
+def write(url: str, collection: int, writer: int, batches: int, size: int, together: Barrier, was_read: Event) -> None:
+    """Append batch after batch, under a clock that stands still; the second half once the first was read."""
     store = Store(url, clock=lambda: START)
-    for batch in identifiers(writer, batches, size):
+    together.wait(PATIENCE)
+    for number, batch in enumerate(identifiers(writer, batches, size)):
+        if number == batches // 2:
+            assert was_read.wait(PATIENCE)
         with store.writing() as tx:
             items = [thing(300, identifier=identifier) for identifier in batch]
             store.log.append(tx, collection, items, source=f"writer {writer}")

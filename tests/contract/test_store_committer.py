@@ -18,7 +18,7 @@ from titian.store.committer import GROUP_JOBS, Committer
 from titian.store.database import Transaction
 from titian.store.store import Store
 
-SECONDS = 5.0
+SECONDS = 3.0
 
 
 class Watched:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
-from support.nodes import Collection, Key, Node
+from support.nodes import Collection, Key, Node, WarmCli
 from support.stix import Object, identity, indicator, ipv4, malware, relationship, revision, statement, text
 from support.taxii import Taxii, client_for
-
-NewNode = Callable[..., Node]
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,31 @@ class Side:
         return b"\n".join(page.content for page in pages)
 
 
-@pytest.fixture
-def sides(new_node: NewNode, http: httpx.Client) -> tuple[Side, Side]:
+Served = tuple[Node, Key, Taxii]
+
+
+@pytest.fixture(scope="module")
+def served(
+    cli: WarmCli, http: httpx.Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Served, Served]]:
     """Two nodes of two parties, each answering on a port of its own."""
+    homes = [tmp_path_factory.mktemp("side") / "home" for _ in range(2)]
+    nodes = [Node(home, cli).init() for home in homes]
+    keys = [node.add_key("partner", "writer") for node in nodes]
+    ours, theirs = [(node, key, client_for(node.serve(), key, http)) for node, key in zip(nodes, keys, strict=True)]
+    yield ours, theirs
+    for node in nodes:
+        node.stop()
 
-    def side(name: str) -> Side:
-        node = new_node()
-        made, key = node.add_collection(name), node.add_key("partner", "writer")
-        return Side(node, made, key, client_for(node.serve(), key, http))
 
-    return side("ours"), side("theirs")
+@pytest.fixture
+def sides(served: tuple[Served, Served], request: pytest.FixtureRequest) -> tuple[Side, Side]:
+    """A collection of the test's own on each."""
+    made = [node.add_collection(request.node.name) for node, _, _ in served]
+    ours, theirs = [
+        Side(node, collection, key, client) for (node, key, client), collection in zip(served, made, strict=True)
+    ]
+    return ours, theirs
 
 
 def _objects() -> list[Object]:

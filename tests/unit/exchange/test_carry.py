@@ -95,7 +95,8 @@ def test_export_gives_the_bytes_back(node: Node, collection: Collection) -> None
     values = [text(value), text(revision(value, name="newer")), text(malware())]
     node.exchange.hold(values, collection, source="test")
     for every_version, wanted in ((False, values[1:]), (True, values)):
-        stream, seen = io.BytesIO(), []
+        stream = io.BytesIO()
+        seen: list[int] = []
         report = node.exchange.export(collection, stream, every_version=every_version, progress=seen.append)
         assert (report.written, report.left_out, sum(seen)) == (len(wanted), [], len(wanted))
         written = stream.getvalue()
@@ -152,7 +153,8 @@ def test_a_push_sends_every_version_and_tells_what_was_refused(node: Node, colle
     value = malware()
     values = [text(value), text(revision(value, name="refuse me")), text(malware())]
     node.exchange.hold(values, collection, source="test")
-    server, seen = Server(), []
+    server = Server()
+    seen: list[int] = []
     report = node.exchange.push(collection, server, progress=seen.append)
     assert server.got == values
     assert (report.sent, report.accepted, report.refused) == (3, 2, [(value["id"], "it said no")])

@@ -163,8 +163,7 @@ def test_one_method_one_meaning(served: Served, route: str) -> None:
             continue
         for role in (None, Role.ADMIN):
             answer = served.ask(method, path, role=role)
-            assert answer.status_code in {405, 401, 501, 400}, f"{method} {route}: {answer.status_code}"
-            assert role is None or answer.status_code == 405, f"{method} {route}: {answer.status_code}"
+            assert answer.status_code == 405, f"{method} {route}: {answer.status_code}"
     assert served.ask("GET", served.path("/taxii2/root/collections/{collection_id:str}/objects")).json()["objects"]
 
 

@@ -1,0 +1,75 @@
+"""Every verb explains itself, with an example that it would understand."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+
+import pytest
+from typer.main import get_command
+
+from support.nodes import WarmCli
+from titian.cli import VERBS
+
+COMMANDS = [
+    (verb, *sub)
+    for verb in VERBS
+    for sub in {"collections": [("add",), ("list",)], "keys": [("add",), ("list",), ("revoke",)]}.get(verb, [()])
+]
+
+FROM_THE_ISSUE = {
+    ("init",): ["--home", "--name", "--country", "--database"],
+    ("serve",): ["--home", "--host", "--port", "--workers", "--tls-cert", "--tls-key"],
+    ("keys", "add"): ["--home", "--role", "--collection", "--json"],
+    ("keys", "list"): ["--home", "--json"],
+    ("keys", "revoke"): ["--home"],
+    ("collections", "add"): ["--home", "--description", "--json"],
+    ("collections", "list"): ["--home", "--json"],
+    ("import",): ["--home", "--format", "--collection", "--marking", "--json"],
+    ("export",): ["--home", "--collection", "--format", "--output"],
+    ("validate",): ["--json"],
+    ("pull",): ["--home", "--collection", "--key", "--into", "--json"],
+    ("push",): ["--home", "--collection", "--key"],
+    ("check",): ["--home", "--json"],
+    ("demo",): ["--once"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example(titian_cli: WarmCli, command: tuple[str, ...]) -> None:
+    done = titian_cli.run(*command, "--help")
+    assert done.status == 0, str(done)
+    shown = " ".join(done.stdout.split())
+    example = re.search(rf"Example: +titian {' '.join(command)}\b", shown)
+    assert example, done.stdout
+    for option in FROM_THE_ISSUE[command]:
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_example_names_options_that_exist(command: tuple[str, ...]) -> None:
+    found = get_command(importlib.import_module(VERBS[command[0]][0]).app)
+    for name in command[1:]:
+        found = found.commands[name]  # type: ignore[attr-defined]
+    known = {option for parameter in found.params for option in parameter.opts}
+    words = shlex.split((found.epilog or "").removeprefix("Example:"))
+    used = {word for word in words if word.startswith("-")}
+    assert used <= known | {"--help"}, f"{used - known} in {found.epilog}"
+    assert words[0] == "titian"
+
+
+def test_the_verbs_are_listed(titian_cli: WarmCli) -> None:
+    done = titian_cli.run("--help")
+    assert done.status == 0
+    for verb, (_, summary) in VERBS.items():
+        assert verb in done.stdout
+        assert summary[:30] in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("argv", [("nothing",), ("import",), ("keys", "add", "x"), ("serve", "--port", "70000")])
+def test_a_command_that_is_none_is_told(titian_cli: WarmCli, argv: tuple[str, ...]) -> None:
+    done = titian_cli.run(*argv)
+    assert done.status == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr
