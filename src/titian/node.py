@@ -6,7 +6,8 @@ cannot grow into the object that knows everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -66,17 +67,22 @@ def database_address(home: Path, settings: Settings) -> str:
     return settings.database or f"sqlite:///{home.absolute() / DATABASE}"
 
 
-def require_home(home: Path) -> Settings:
+def require_home(home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings of the node in ``home``. Raises :class:`NotFound` when there is none."""
     if not (home / FILE).exists():
         raise NotFound(f"There is no node in {home}.", advice="Run `titian init` first, or name another --home.")
-    return read_settings(home)
+    return read_settings(home, environment)
 
 
-def open_node(home: Path | str, *, clock: Callable[[], int] = now_micros) -> Node:
-    """Open the node in ``home``. Raises :class:`NotFound` when there is none."""
+def open_node(
+    home: Path | str, *, clock: Callable[[], int] = now_micros, environment: Mapping[str, str] = os.environ
+) -> Node:
+    """Open the node in ``home``. Raises :class:`NotFound` when there is none.
+
+    ``environment`` is where settings are looked for besides the home; an empty one leaves the home's alone.
+    """
     home = Path(home).expanduser()
-    settings = require_home(home)
+    settings = require_home(home, environment)
     store = Store(database_address(home, settings), clock=clock)
     committer = Committer(store.database)
     intake = StoreIntake(store, committer)

@@ -36,6 +36,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_content_length: Annotated[
         int, Meta(ge=1024, description="Largest request body in bytes; a larger one gets 413.")
     ] = 64 << 20
+    objects_per_request: Annotated[
+        int, Meta(ge=1, description="Objects in one request at most; more of them get 413.")
+    ] = 100_000
+    body_seconds: Annotated[int, Meta(ge=1, description="Seconds that a request may take to send its body.")] = 120
     pending_from: Annotated[
         int,
         Meta(
@@ -104,10 +108,7 @@ def read_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Se
     for name, hint in hints.items():
         text = environment.get(ENVIRONMENT + name.upper())
         if text is not None:
-            kind = get_args(hint)[0]
-            values[name] = (
-                text.split(",") if get_origin(kind) is tuple else int(text) if kind is int and text.isdigit() else text
-            )
+            values[name] = _typed(text, get_args(hint)[0])
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
@@ -115,6 +116,15 @@ def read_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Se
             f"A setting in {path} or the environment cannot be used: {error}.",
             advice="`titian check` and the reference list the settings.",
         ) from error
+
+
+def _typed(text: str, kind: Any) -> object:
+    """A value from the environment, of the kind its setting wants where it is written so."""
+    if get_origin(kind) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind is int and text.isascii() and text.isdigit():
+        return int(text)
+    return text
 
 
 def write_settings(home: Path, values: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,16 +50,29 @@ def init_node(
     )
     if (home / FILE).exists() or (home / DATABASE).exists():
         raise AlreadyExists(f"There is a node in {home} already.", advice="Choose another --home.")
-    opened = open_database(database or f"sqlite:///{home.absolute() / DATABASE}")
+    missing = [path for path in (home, *home.parents) if not path.exists()]
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    opened = open_database(database or f"sqlite:///{home.absolute() / DATABASE}", create=True)
     try:
         migrate(opened)
+        write_settings(home, {"database": database})
         with opened.writing() as tx:
             write_node(tx, record)
-    finally:
+    except BaseException:
         opened.close()
-    write_settings(home, {"database": database})
+        _undo(home, missing)
+        raise
+    opened.close()
     return record
+
+
+def _undo(home: Path, made: list[Path]) -> None:
+    """Remove what a failed set-up has made."""
+    for name in (FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+        (home / name).unlink(missing_ok=True)
+    for folder in made:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def upgrade_node(home: Path) -> None:

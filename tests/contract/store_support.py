@@ -40,7 +40,7 @@ NODE = NodeRecord(
 
 def set_up(url: str, clock: Clock) -> Store:
     """Migrate an empty database, put a node into it, and open it."""
-    database = open_database(url)
+    database = open_database(url, create=True)
     migrate(database)
     with database.writing() as tx:
         write_node(tx, NODE)
@@ -137,13 +137,12 @@ def check_invariants(store: Store, *collections: Collection) -> None:
 
 def _check(tx: Transaction, where: Collection) -> None:
     entries = tx.all(
-        "SELECT e.added, e.segment, e.start, e.length, e.rank, o.id, o.version, o.digest, t.name, e.type - o.type "
-        "FROM entries e JOIN objects o ON o.num = e.object JOIN types t ON t.num = o.type "
-        "WHERE e.collection = ? ORDER BY e.added",
+        "SELECT e.added, e.segment, e.start, e.length, e.rank, e.id, e.version, e.digest, t.name "
+        "FROM entries e JOIN types t ON t.num = e.type WHERE e.collection = ? ORDER BY e.added",
         where.num,
     )
     every = tx.one("SELECT count(*) FROM entries WHERE collection = ?", where.num)
-    assert every == (len(entries),), "each entry has its object and its type"
+    assert every == (len(entries),), "each entry has its type"
     lying = tx.all(
         "SELECT num, first, last, count, latest, data FROM segments WHERE collection = ? ORDER BY first", where.num
     )
@@ -168,14 +167,14 @@ def _check(tx: Transaction, where: Collection) -> None:
 
 def _check_bytes(data: bytes, inside: Sequence[tuple[object, ...]]) -> None:
     cut = []
-    for _, _, start, length, _, identifier, _, digest, kind, type_gap in inside:
+    for _, _, start, length, _, identifier, _, digest, kind in inside:
         assert isinstance(start, int)
         assert isinstance(length, int)
         assert isinstance(digest, bytes)
         raw = data[start : start + length]
         assert hashlib.sha256(raw).digest() == bytes(digest)
         value = json.loads(raw)
-        assert (value["id"], value["type"], type_gap) == (identifier, kind, 0)
+        assert (value["id"], value["type"]) == (identifier, kind)
         cut.append(raw)
     assert data == b",".join(cut), "a segment holds its objects and nothing else"
     assert len(data) <= segments.SEGMENT_BYTES or len(inside) == 1

@@ -19,7 +19,7 @@ from store_support import NODE, Clock, set_up
 import titian.store
 from titian.core.errors import AlreadyExists, NotFound, Refused, TitianError
 from titian.store.database import PAGE_SIZE, open_database
-from titian.store.migrate import engine_url, migrate
+from titian.store.migrate import engine_for, migrate
 from titian.store.registry import write_node
 from titian.store.schema import metadata
 from titian.store.store import REVISION, Store, schema_revision
@@ -30,7 +30,7 @@ NewUrl = Callable[[], str]
 @pytest.fixture
 def migrated(new_url: NewUrl) -> str:
     url = new_url()
-    database = open_database(url)
+    database = open_database(url, create=True)
     migrate(database)
     database.close()
     return url
@@ -43,7 +43,7 @@ def test_the_newest_script_is_the_revision_that_is_asked_for() -> None:
 
 
 def test_migrations_make_the_schema(migrated: str) -> None:
-    engine = sa.create_engine(engine_url(migrated))
+    engine = engine_for(open_database(migrated, create=True))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert context.get_current_revision() == REVISION
@@ -67,7 +67,7 @@ def test_migrations_make_the_schema(migrated: str) -> None:
 
 def test_segments_lie_as_they_were_measured(migrated: str) -> None:
     """PostgreSQL would compress each, SQLite would cut them into pages of half the size."""
-    database = open_database(migrated)
+    database = open_database(migrated, create=True)
     with database.reading() as tx:
         if database.kind == "postgresql":
             stored = tx.one(

@@ -29,10 +29,10 @@ def executable() -> list[str]:
     return [str(script)] if script.exists() else [sys.executable, "-m", "titian"]
 
 
-def environment() -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     """The environment of every process we start: no setting of the person who runs the tests leaks in."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TITIAN_")}
-    return kept | {"NO_COLOR": "1", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+    return kept | {"NO_COLOR": "1", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"} | more
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,9 @@ class Node:
         self.process: subprocess.Popen[bytes] | None = None
         self._cli = cli
         self._database = database
+        # What a node that is killed leaves behind is to stay below its own folder.
+        self._temporary = home.with_name(home.name + ".tmp")
+        self._temporary.mkdir(exist_ok=True)
         self._out = home.with_name(home.name + ".stdout")
         self._err = home.with_name(home.name + ".stderr")
 
@@ -166,7 +169,7 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environment(),
+                env=environment(TMPDIR=str(self._temporary)),
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
@@ -189,7 +192,11 @@ class Node:
         start = self.log_size()
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self.process = subprocess.Popen(
-                [*executable(), *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment()
+                [*executable(), *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=environment(TMPDIR=str(self._temporary)),
             )
         try:
             status = self.process.wait(seconds)

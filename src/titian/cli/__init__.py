@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from titian.core.errors import TitianError
+from titian import __version__
+from titian.cli.failure import tell
+from titian.cli.terminal import say
 
 VERBS: Final = {
     "init": ("titian.cli.init", "Set up a node."),
@@ -56,7 +58,7 @@ class _Verbs(TyperGroup):
 
 
 def _summary_only(name: str, summary: str) -> Any:
-    stub = typer.Typer()
+    stub = typer.Typer(add_completion=False)
     stub.command(name, help=summary)(lambda: None)
     return get_command(stub)
 
@@ -72,21 +74,35 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        say(f"titian {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Titian: a bridge between agencies for exchanging intelligence under agreements, with proof."""
 
 
 def main() -> None:
-    """Run the command line. An error of ours is one sentence on standard error, and exit code 1."""
+    """Run the command line.
+
+    Exit status 0 when all went well, 1 when it did not, 2 when the command cannot be understood, 130 after Ctrl-C.
+    Why is one sentence on standard error, without a traceback unless ``TITIAN_DEBUG`` is set.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Where the terminal's encoding lacks a character, its code is better than no answer.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="titian")
-    except TitianError as error:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print("[bold red]titian:[/] ", end="")
-        console.print(error.message, markup=False)
-        if error.advice:
-            console.print(f"  → {error.advice}", markup=False)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(141)
+        status = app(prog_name="titian", standalone_mode=False)
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as error:
+        status = tell(error)
+    sys.exit(status)

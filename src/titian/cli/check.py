@@ -2,9 +2,10 @@
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, table
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, table
+from titian.cli.terminal import say
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example:  titian check --home ~/bssn")
@@ -18,6 +19,6 @@ def check(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     else:
         rows = [("✓" if finding.ok else "✗", finding.check, finding.detail) for finding in findings]
         table("", {"": "left", "check": "left", "what was seen": "left"}, rows)
-        out.print("This node is healthy." if healthy else "This node is not healthy.")
+        say("This node is healthy." if healthy else "This node is not healthy.")
     if not healthy:
         raise typer.Exit(1)

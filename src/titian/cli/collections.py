@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, table
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, table
+from titian.cli.terminal import say
+from titian.core.collection import Collection
 
-app = typer.Typer(help="Add and list collections.", no_args_is_help=True)
+app = typer.Typer(help="Add and list collections.", no_args_is_help=True, add_completion=False)
 
 
 @app.command(
@@ -29,7 +31,7 @@ def add(
     if json:
         print_json({"id": made.id, "name": made.name, "alias": made.alias})
     else:
-        out.print(made.id, markup=False)
+        say(made.id)
 
 
 @app.command("list", epilog="Example:  titian collections list --json")
@@ -63,6 +65,6 @@ def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     )
 
 
-def _rights(collection: object) -> str:
-    readable, writable = getattr(collection, "readable", False), getattr(collection, "writable", False)
-    return {(True, True): "read, add", (True, False): "read", (False, True): "add"}.get((readable, writable), "nothing")
+def _rights(collection: Collection) -> str:
+    granted = [word for word, given in (("read", collection.readable), ("add", collection.writable)) if given]
+    return ", ".join(granted) or "nothing"

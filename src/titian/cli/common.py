@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,20 +25,20 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from titian.cli.terminal import err, out, safe, say, shown, warn
 from titian.core.view import Source
 from titian.exchange.hold import Rejection
 from titian.node import Node, open_node
 
 DEFAULT_HOME: Final = Path("~/.titian")
+_NEVER_FOLDED: Final = 100_000
+"""Columns of a line that goes to a file or a program."""
 
 Home = Annotated[
     Path,
     typer.Option("--home", envvar="TITIAN_HOME", help="Folder of the node.", show_default=True),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 
 def node(home: Path) -> Node:
@@ -45,28 +47,34 @@ def node(home: Path) -> Node:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value on one line."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    """Print one JSON value on one line, in ASCII: whatever the encoding of standard output, and safe to look at."""
+    sys.stdout.write(json.dumps(msgspec.to_builtins(value), separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 
 def table(title: str, columns: dict[str, str], rows: list[tuple[Any, ...]]) -> None:
-    """Print a table; ``columns`` maps each heading to ``left`` or ``right``."""
-    made = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    """Print a table; ``columns`` maps each heading to ``left`` or ``right``.
+
+    In a terminal, cells that are too wide are folded, ids last of all; elsewhere nothing is.
+    """
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for heading, justify in columns.items():
-        made.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        made.add_column(heading, justify=justify, overflow="fold", no_wrap=heading == "id")  # type: ignore[arg-type]
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
-    out.print(made)
+        made.add_row(*("" if cell is None else safe(cell) for cell in row))
+    if title:
+        say(title, style="bold")
+    console = out if out.file.isatty() else Console(highlight=False, width=_NEVER_FOLDED)
+    console.print(made)
 
 
 @contextmanager
 def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Iterator[Any]:
     """A progress bar on standard error; yields what is called with each further count."""
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
                TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn()]  # fmt: skip
     with Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=total, rate="")
+        task = bar.add_task(shown(what), total=total, rate="")
 
         def advance(count: int) -> None:
             bar.advance(task, count)
@@ -80,7 +88,7 @@ def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Ite
 @contextmanager
 def file_progress(*, quiet: bool = False) -> Iterator[Any]:
     """A progress bar over the bytes of the files being read; yields what is called with a file and a count."""
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
                TextColumn("{task.fields[objects]:,} objects"), TimeElapsedColumn(), TimeRemainingColumn()]  # fmt: skip
     with Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True) as bar:
         task = bar.add_task("Reading", total=None, objects=0)
@@ -97,10 +105,10 @@ def file_progress(*, quiet: bool = False) -> Iterator[Any]:
 def rejections(found: Sequence[Rejection], most: int = 40) -> None:
     """Print what was not taken in, and why: two lines each, so that identifiers stay whole and can be searched."""
     for one in found[:most]:
-        out.print(f"{one.id or '(no id)'}  {one.path}", markup=False, soft_wrap=True)
-        out.print(f"    {one.message}  [{one.rule}, STIX 2.1 section {one.clause}]", markup=False, soft_wrap=True)
+        say(f"{one.id or '(no id)'}  {one.path}")
+        say(f"    {one.message}  [{one.rule}, STIX 2.1 section {one.clause}]")
     if len(found) > most:
-        out.print(f"… and {len(found) - most:,} more; --json lists them all.")
+        say(f"… and {len(found) - most:,} more; --json lists them all.")
 
 
 def reasons(found: Iterable[tuple[str, str]], most: int = 20) -> None:
@@ -111,6 +119,6 @@ def reasons(found: Iterable[tuple[str, str]], most: int = 20) -> None:
     ordered = sorted(counted.items(), key=lambda item: -len(item[1]))
     for why, places in ordered[:most]:
         more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
-        err.print(f"  {why}: {places[0]}{more}", markup=False, soft_wrap=True)
+        warn(f"  {why}: {places[0]}{more}")
     if len(ordered) > most:
-        err.print(f"  … and {len(ordered) - most:,} other reasons; --json lists them all.")
+        warn(f"  … and {len(ordered) - most:,} other reasons; --json lists them all.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,25 +12,30 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
-from rich.panel import Panel
 
-from titian.cli.common import Json, err, out, print_json, progress, table
+from titian.cli import demo_node
+from titian.cli.common import Json, print_json, progress, table
 from titian.cli.remote import remote_collection
+from titian.cli.terminal import say, warn
 from titian.core.access import Role
 from titian.core.errors import Unavailable
 from titian.exchange.carry import PullReport
 from titian.exchange.hold import HoldReport
 from titian.node import open_node
+from titian.settings import ENVIRONMENT
 from titian.setup import init_node
+from titian.web.serve import Listening, check_listening
 from titian.wire.galaxies import demo_objects, demo_size
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 COLLECTION: Final = "Technology and terrorism"
 _FIRST, _SECOND = ("Indonesia (demo)", "ID"), ("Japan (demo)", "JP")
+_USER: Final = "japan"
 
 
 @app.command(epilog="Example:  titian demo --once")
@@ -42,49 +49,79 @@ def demo(
     The intelligence is that of the MISP galaxies: ATT&CK, threat actors, UAVs, INTERPOL virtual-asset terms, and
     more, turned into STIX 2.1. Everything stays on this machine, in a temporary folder that is removed at the end.
     """
-    with tempfile.TemporaryDirectory(prefix="titian-demo-") as folder:
+    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="titian-demo-") as folder:
         first, second = Path(folder, "indonesia"), Path(folder, "japan")
+        # A port that is taken is told before anything is loaded.
+        check_listening(Listening(home=first, port=port))
         collection, key = _load(first, quiet=json)
-        with _serving(first, port) as url:
+        with _serving(first, port) as (url, process):
             report, arrivals = _pull(second, url, collection, key, quiet=json)
             _show(report, arrivals, json=json)
             if not once:
-                _invite(url, collection, key)
+                for line in _invitation(url, collection, key):
+                    (warn if json else say)(line)
+                _stay(process)
+    if not once:
+        (warn if json else say)("The demo is over; its folder is removed.")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end the demo as Ctrl-C does, with the node stopped and the folder removed."""
+    endings = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in endings:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    before = {each: signal.signal(each, end) for each in endings}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _load(home: Path, *, quiet: bool) -> tuple[str, str]:
     name, country = _FIRST
     init_node(home, name=name, country=country)
-    with open_node(home) as node, progress("Loading real intelligence", demo_size(), quiet=quiet) as advance:
+    with (
+        open_node(home, environment={}) as node,
+        progress("Loading real intelligence", demo_size(), quiet=quiet) as advance,
+    ):
         collection = node.collections.add(COLLECTION, alias="demo", description="MISP galaxies as STIX 2.1")
         begun = time.perf_counter()
         report = node.exchange.hold(demo_objects(), collection, source="pymispgalaxies", progress=advance)
         seconds = time.perf_counter() - begun
-        _, key = node.keys.add("japan", Role.READER)
+        _, key = node.keys.add(_USER, Role.READER)
     if not quiet:
         rate = report.added / seconds
-        err.print(f"{name}: {report.added:,} objects loaded in {seconds:.1f} s ({rate:,.0f} objects/s).", markup=False)
+        warn(f"{name}: {report.added:,} objects loaded in {seconds:.1f} s ({rate:,.0f} objects/s).")
     return collection.id, key
 
 
 @contextmanager
-def _serving(home: Path, port: int) -> Iterator[str]:
-    """Serve a node in a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "titian", "serve", "--home", str(home), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line.startswith("listening on "):
-            raise Unavailable("The first node did not come up.", advice="What it said stands above.")
-        yield line.removeprefix("listening on ").strip()
-    finally:
-        process.terminate()
+def _serving(home: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve a node in a process of its own; yields its URL. Whoever runs the demo has no settings in there."""
+    command = [sys.executable, "-m", demo_node.__name__, str(home), str(port)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT)}
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith("listening on "):
+                raise Unavailable("The first node did not come up.", advice="What it said stands above.")
+            yield line.removeprefix("listening on ").strip(), process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 class _Arrivals:
@@ -112,7 +149,7 @@ class _Arrivals:
 def _pull(home: Path, url: str, collection: str, key: str, *, quiet: bool) -> tuple[PullReport, _Arrivals]:
     name, country = _SECOND
     init_node(home, name=name, country=country)
-    with open_node(home) as node, remote_collection(url, collection, key, None, None) as remote:
+    with open_node(home, environment={}) as node, remote_collection(url, collection, key, None, None) as remote:
         into = node.collections.add("From Indonesia")
         with progress(f"{name} pulls over TAXII 2.1", demo_size(), quiet=quiet) as advance:
             arrivals = _Arrivals(advance)
@@ -129,7 +166,7 @@ def _show(report: PullReport, arrivals: _Arrivals, *, json: bool) -> None:
         return
     rows = [(name, count, arrivals.seconds[name]) for name, count in arrivals.count.most_common()]
     table(
-        f"What arrived at {_SECOND[0]}: checked, stored, durable",
+        f"Arrived at {_SECOND[0]}, checked and durably stored:",
         {"type": "left", "count": "right", "seconds": "right", "objects/s": "right"},
         [
             (name, f"{count:,}", f"{took:.2f}", f"{count / took:,.0f}")
@@ -137,27 +174,38 @@ def _show(report: PullReport, arrivals: _Arrivals, *, json: bool) -> None:
         ],
     )
     if report.held.rejected:
-        out.print(f"{len(report.held.rejected):,} were rejected.")
+        say(f"{len(report.held.rejected):,} were rejected.")
 
 
-def _invite(url: str, collection: str, key: str) -> None:
-    out.print(
-        Panel(
-            f"The first node stays up at {url}taxii2/ — Ctrl-C ends it.\n\n"
-            "[bold]curl[/]\n"
-            f"curl -s -H 'Authorization: Bearer {key}' \\\n"
-            f"  -H 'Accept: application/taxii+json;version=2.1' \\\n"
-            f"  '{url}taxii2/root/collections/{collection}/objects/?limit=2&match[type]=uav'\n\n"
-            "[bold]taxii2-client[/] (pip install taxii2-client)\n"
-            "from taxii2client.v21 import Collection\n"
-            f'collection = Collection("{url}taxii2/root/collections/{collection}/",\n'
-            f'                        user="japan", password="{key}")\n'
-            "print(collection.get_objects(limit=2))",
-            title="Try it",
-        )
-    )
+def _invitation(url: str, collection: str, key: str) -> list[str]:
+    """What to try, to be pasted as it stands: nothing is drawn around it, and no line is broken."""
+    place = f"{url}taxii2/root/collections/{collection}/"
+    return [
+        "",
+        f"The first node stays up at {url}taxii2/ (Ctrl-C ends it). Ask it, with curl:",
+        "",
+        f"curl -s -H 'Authorization: Bearer {key}' \\",
+        "  -H 'Accept: application/taxii+json;version=2.1' \\",
+        # Brackets as they are would be a pattern to curl.
+        f"  '{place}objects/?limit=2&match%5Btype%5D=uav'",
+        "",
+        "or with taxii2-client (pip install taxii2-client):",
+        "",
+        "from taxii2client.v21 import Collection",
+        "collection = Collection(",
+        f'    "{place}",',
+        f'    user="{_USER}",',
+        f'    password="{key}",',
+        ")",
+        "print(collection.get_objects(limit=2))",
+        "",
+    ]
+
+
+def _stay(process: subprocess.Popen[str]) -> None:
+    """Wait for Ctrl-C. Raises :class:`Unavailable` when the node ends before."""
     try:
-        while True:
-            time.sleep(3600)
+        process.wait()
     except KeyboardInterrupt:
-        out.print("The demo is over; its folder is removed.")
+        return
+    raise Unavailable("The first node ended by itself.", advice="What it said stands above.")

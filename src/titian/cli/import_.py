@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, err, file_progress, node, out, print_json, reasons, rejections
+from titian.cli.common import DEFAULT_HOME, Home, Json, file_progress, node, print_json, reasons, rejections
+from titian.cli.terminal import complain, say, warn
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Format(Enum):
@@ -35,12 +36,14 @@ def import_verb(
 ) -> None:
     """Take STIX 2.1, MISP or CSV files into a collection.
 
-    Each object is checked by itself: what is valid is taken in, what is not is told with its rule. Exit 1 when a
-    file could not be read to its end.
+    Each object is checked by itself: what is valid is taken in, what is not is told with its rule. A file that cannot be
+    read to its end does not keep the others from being taken in, but the exit status is 1.
     """
     with node(home) as opened, file_progress(quiet=json) as advance:
         found = opened.collections.find(collection)
         report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
+    for name, why in report.failed:
+        complain(f"{name}: {why}")
     held = report.held
     if json:
         print_json(
@@ -48,15 +51,12 @@ def import_verb(
              "unmarked": report.unmarked, "notes": report.notes, "failed": report.failed}
         )  # fmt: skip
     else:
-        out.print(f"{held.read:,} read, {held.added:,} added, {held.known:,} known already.")
+        say(f"{held.read:,} read, {held.added:,} added, {held.known:,} known already.")
         rejections(held.rejected)
         if report.unmarked:
-            out.print(f"{report.unmarked:,} bear no TLP; --marking gives one to what is imported.")
+            say(f"{report.unmarked:,} bear no TLP; --marking gives one to what is imported.")
         if report.notes:
-            err.print("Not carried over, or only in part:")
+            warn("Not carried over, or only in part:")
             reasons(report.notes)
     if report.failed:
-        for name, why in report.failed:
-            err.print(f"[bold red]titian:[/] {name}: ", end="")
-            err.print(why, markup=False)
         raise typer.Exit(1)

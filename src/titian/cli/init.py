@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, out, print_json
+from titian.cli.common import DEFAULT_HOME, Home, Json, print_json
+from titian.cli.terminal import say
 from titian.setup import init_node, upgrade_node
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
@@ -29,7 +30,10 @@ def init(
     home = home.expanduser()
     if upgrade:
         upgrade_node(home)
-        out.print(f"The database of {home} has this version's schema.")
+        if json:
+            print_json({"home": str(home), "upgraded": True})
+        else:
+            say(f"The database of {home} has this version's schema.")
         return
     if not name or not country:
         raise typer.BadParameter("A new node needs --name and --country.")
@@ -37,5 +41,5 @@ def init(
     if json:
         print_json({"home": str(home), "identity": record.identity, "name": record.name, "country": record.country})
         return
-    out.print(f"Node {record.name} ({record.country}) is set up in {home}.", markup=False)
-    out.print(f"  → titian collections add NAME --home {home}", markup=False)
+    say(f"Node {record.name} ({record.country}) is set up in {home}.")
+    say(f"  → titian collections add NAME --home {home}")

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, err, node, out, print_json, table
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, table
+from titian.cli.terminal import say, warn
 from titian.core.access import Role
-from titian.wire.taxii import timestamp
+from titian.core.collection import timestamp
 
-app = typer.Typer(help="Add, list and revoke the keys of partners and tools.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add, list and revoke the keys of partners and tools.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command(epilog="Example:  titian keys add npa-japan --role reader --collection Financing")
@@ -26,8 +29,8 @@ def add(
     if json:
         print_json({"name": key.name, "key": secret, "role": key.role.value})
         return
-    out.print(secret, markup=False)
-    err.print("Keep it now: it is not shown again.")
+    say(secret)
+    warn("Keep it now: it is not shown again.")
 
 
 @app.command("list", epilog="Example:  titian keys list --json")
@@ -47,8 +50,16 @@ def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     table(
         "Keys",
         {"name": "left", "role": "left", "collection": "left", "created": "left", "revoked": "left"},
-        [(row["name"], row["role"], row["collection"] or "all", row["created"], row["revoked"] or "-") for row in rows],
+        [
+            (row["name"], row["role"], row["collection"] or "all", _second(row["created"]), _second(row["revoked"]))
+            for row in rows
+        ],
     )
+
+
+def _second(moment: str | None) -> str:
+    """A timestamp as a person reads it, to the second: two of them leave room for the names beside them."""
+    return "-" if moment is None else f"{moment[:19]}Z"
 
 
 @app.command(epilog="Example:  titian keys revoke npa-japan")
@@ -63,4 +74,4 @@ def revoke(
     if json:
         print_json({"name": key.name, "role": key.role.value, "revoked": True})
     else:
-        out.print(f"The key {key.name} opens nothing any more.", markup=False)
+        say(f"The key {key.name} opens nothing any more.")

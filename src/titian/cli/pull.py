@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, progress, rejections
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress, rejections
 from titian.cli.remote import CaFile, Key, KeyName, RemoteId, Url, remote_collection
+from titian.cli.terminal import say
 from titian.core.errors import NotFound
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
@@ -45,8 +46,10 @@ def pull(
              "into": {"id": held.id, "name": held.name}}
         )  # fmt: skip
         return
-    out.print(f"{report.held.read:,} read in {report.pages:,} pages, {report.held.added:,} added to {held.name}, "
-              f"{report.held.known:,} known already.", markup=False)  # fmt: skip
+    say(f"{report.held.read:,} read in {report.pages:,} pages, {report.held.added:,} added to {held.name}, "
+        f"{report.held.known:,} known already.")  # fmt: skip
     rejections(report.held.rejected)
     for line in report.skipped[:20]:
-        out.print(f"  skipped {line}", markup=False)
+        say(f"  skipped {line}")
+    if len(report.skipped) > 20:
+        say(f"  … and {len(report.skipped) - 20:,} more; --json lists them all.")

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, node, out, print_json, progress
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress
 from titian.cli.remote import CaFile, Key, KeyName, RemoteId, Url, remote_collection
+from titian.cli.terminal import say
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example:  titian push https://taxii.example.org/ --collection inbox --key $KEY --from Financing")
@@ -23,15 +24,17 @@ def push(
 ) -> None:
     """Send a collection to another TAXII 2.1 server. What is there already is harmless. Exit 1 if any is refused."""
     with node(home) as opened, remote_collection(url, collection, key, user, ca_file) as remote:
-        held = next(one for one in opened.collections.list() if one.collection.id == opened.collections.find(source).id)
+        held = opened.collections.listed(source)
         with progress(f"Pushing {held.collection.name}", held.count, quiet=json) as advance:
             report = opened.exchange.push(held.collection, remote, progress=advance)
     refused = [{"id": id_, "reason": why} for id_, why in report.refused]
     if json:
         print_json({"sent": report.sent, "accepted": report.accepted, "refused": refused})
     else:
-        out.print(f"{report.sent:,} sent, {report.accepted:,} accepted, {len(refused):,} refused.")
+        say(f"{report.sent:,} sent, {report.accepted:,} accepted, {len(refused):,} refused.")
         for one in refused[:20]:
-            out.print(f"  {one['id']}: {one['reason']}", markup=False)
+            say(f"  {one['id']}: {one['reason']}")
+        if len(refused) > 20:
+            say(f"  … and {len(refused) - 20:,} more; --json lists them all.")
     if refused:
         raise typer.Exit(1)

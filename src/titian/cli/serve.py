@@ -1,14 +1,16 @@
 """``titian serve``."""
 
+import ssl
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, node
+from titian.core.errors import InvalidInput
 from titian.web.serve import Listening, check_listening, serve
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
@@ -43,6 +45,27 @@ def serve_verb(
             plain_http=plain_http,
         )
     )
+    _check_tls(listening)
     # A node that cannot be opened is told here, once, rather than by every worker.
     node(home).close()
     serve(listening)
+
+
+def _check_tls(listening: Listening) -> None:
+    """Raise :class:`InvalidInput` when certificate and key cannot be used with each other."""
+    if listening.tls_cert is None or listening.tls_key is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Nobody is there to be asked for a password when a node starts.
+        context.load_cert_chain(listening.tls_cert, listening.tls_key, password=lambda: "")
+    except (ssl.SSLError, ValueError) as error:
+        raise InvalidInput(
+            f"{listening.tls_cert} and {listening.tls_key} cannot be used for TLS: {_tls_reason(error)}.",
+            advice="Give a PEM file with the certificate chain, and one with its private key without a password.",
+        ) from error
+
+
+def _tls_reason(error: Exception) -> str:
+    named = getattr(error, "reason", None)
+    return named.lower().replace("_", " ") if isinstance(named, str) else "they are not PEM files, or need a password"

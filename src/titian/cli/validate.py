@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from titian.cli.common import Json, out, print_json, rejections
+from titian.cli.common import Json, print_json, rejections
+from titian.cli.terminal import say
 from titian.core.errors import UnreadableFile
 from titian.exchange.hold import Rejection, judge, reject
 from titian.wire.stix import read_bundle
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example:  titian validate bundle.json")
@@ -36,6 +37,6 @@ def validate(
         print_json({"objects": count, "violations": found})
     else:
         rejections(found)
-        out.print(f"{count:,} objects, {len(found):,} violations.")
+        say(f"{count:,} objects, {len(found):,} violations.")
     if found:
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
@@ -16,6 +17,7 @@ from titian.core.collection import Collection
 
 PREFIX: Final = "titian"
 """Every key starts so: secret scanners can find a leaked one."""
+_KEY: Final = re.compile(PREFIX + r"_([a-z2-7]{8})_[a-z2-7]{32}\Z")
 
 
 class Role(Enum):
@@ -45,12 +47,14 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return self.collection is None or self.collection == collection.num
 
     def reads(self, collection: Collection) -> bool:
-        """``can_read`` of TAXII 2.1 section 5.2.1."""
-        return self.sees(collection) and collection.readable
+        """``can_read`` of TAXII 2.1 section 5.2.1; an admin key is the node's own, not a partner's."""
+        return self.sees(collection) and (collection.readable or self.role is Role.ADMIN)
 
     def writes(self, collection: Collection) -> bool:
         """``can_write`` of TAXII 2.1 section 5.2.1."""
-        return self.sees(collection) and collection.writable and self.role is not Role.READER
+        if self.role is Role.READER:
+            return False
+        return self.sees(collection) and (collection.writable or self.role is Role.ADMIN)
 
 
 def _base32(data: bytes) -> str:
@@ -77,10 +81,8 @@ def key_id(key: str) -> str | None:
     >>> key_id("titian_abcd2345_" + "a" * 32), key_id("guest"), key_id("titian__")
     ('abcd2345', None, None)
     """
-    parts = key.split("_")
-    if len(parts) != 3 or parts[0] != PREFIX or len(parts[1]) != 8 or len(parts[2]) != 32:
-        return None
-    return parts[1] if key.isascii() else None
+    form = _KEY.match(key)
+    return None if form is None else form[1]
 
 
 def matches(key: str, digest: bytes) -> bool:

@@ -6,6 +6,7 @@ assigned by the node, strictly increasing inside one collection in the order of 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -30,18 +31,21 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     writable: bool = True
     created: int
     generation: int = 0
+    last_added: int = 0
 
 
 class Incoming(msgspec.Struct, frozen=True):
     """One valid object on its way in: its key, and its bytes as they were received.
 
-    ``version`` is ``modified`` (else ``created``) in microseconds, or ``None`` for an object without versions.
+    ``version`` is ``modified`` (else ``created``) in microseconds and ``text`` the same as it is written there, both
+    ``None`` for an object without versions.
     """
 
     id: str
     type: str
     version: int | None
     raw: bytes
+    text: str | None = None
 
 
 class Outcome(Enum):
@@ -53,11 +57,46 @@ class Outcome(Enum):
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """What became of one incoming object, with the version the node gives it (microseconds)."""
+    """What became of one incoming object, with its version as :func:`version_text` gives it."""
 
     id: str
-    version: int
+    version: str
     outcome: Outcome
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MICRO: Final = -62_135_596_800_000_000
+_LAST_MICRO: Final = 253_402_300_799_999_999
+
+
+def timestamp(micros: int) -> str:
+    """Write microseconds since the Unix epoch as a TAXII timestamp (TAXII 2.1 section 2): six decimals and ``Z``.
+
+    >>> timestamp(1_600_000_000_000_001)
+    '2020-09-13T12:26:40.000001Z'
+    """
+    moment = _EPOCH + timedelta(microseconds=max(_FIRST_MICRO, min(micros, _LAST_MICRO)))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def version_text(version: int, versioned: bool, text: str | None) -> str:
+    """Return the version of an object as TAXII shows it: ``modified`` to the letter (TAXII 2.1 section 4.3.1).
+
+    ``text`` is kept only where it is not the usual form with milliseconds. An object without versions shows when
+    this collection first had it.
+
+    >>> version_text(1_600_000_000_000_000, True, None), version_text(1_600_000_000_000_000, False, None)
+    ('2020-09-13T12:26:40.000Z', '2020-09-13T12:26:40.000000Z')
+    """
+    if text is not None:
+        return text
+    six = timestamp(version)
+    return six[:23] + "Z" if versioned else six
+
+
+def unusual(version: int | None, text: str | None) -> str | None:
+    """Return the text of a version when it must be kept beside its microseconds."""
+    return text if version is not None and text is not None and text != timestamp(version)[:23] + "Z" else None
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -119,11 +158,11 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a manifest says of one entry (TAXII 2.1 section 5.3.1), in microseconds."""
+    """What a manifest says of one entry (TAXII 2.1 section 5.3.1); ``added`` in microseconds."""
 
     id: str
     added: int
-    version: int
+    version: str
 
 
 class Records(msgspec.Struct, frozen=True):

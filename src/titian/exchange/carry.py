@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import msgspec
 
 from titian.core.collection import ALL, LAST, Collection, Selection
+from titian.core.errors import UnreadableFile
 from titian.core.view import Cursors, Problem, Progress, Shelf, Source, silent
-from titian.exchange.hold import Hold, HoldReport
+from titian.exchange.hold import BATCH, Hold, HoldReport
 
 
 class Formats(Protocol):
@@ -68,7 +70,8 @@ class Remote(Protocol):
 
 class ImportReport(msgspec.Struct):
     """What an import brought. ``notes`` say what a format could not carry over, as place and reason; ``failed``
-    are the files that could not be read to their end; ``unmarked`` counts objects without a TLP."""
+    are the files that could not be read to their end, as name and reason; ``unmarked`` counts objects without a
+    TLP."""
 
     held: HoldReport
     unmarked: int = 0
@@ -126,20 +129,55 @@ class Carry:
         """Take files in, in their order; one that cannot be read to its end keeps what was read before.
 
         ``marking`` (as ``tlp:green``) is put on every object that has none as strict. ``progress`` is called with
-        the file and how many objects were worked on. Raises :class:`titian.core.errors.UnreadableFile` when the format
-        of a file cannot be told.
+        the file and how many objects were worked on. Raises :class:`titian.core.errors.InvalidInput` for a marking
+        that is none. An error of the store ends the import; a note on it says what was taken in before.
         """
         report = ImportReport(HoldReport())
-        for path in paths:
-            source = self._formats.read(path, format, marking)
-            told = silent if progress is None else partial(progress, source)
-            held = self._hold.hold(source, collection, source=f"file {path.name}", progress=told)
-            report.held = merged(report.held, held)
-            report.unmarked += source.unmarked
-            report.notes += [(f"{path.name}: {problem.where}", problem.reason) for problem in source.problems]
-            if source.failure is not None:
-                report.failed.append((path.name, str(source.failure)))
+        held = report.held
+        with _noting(
+            lambda: (
+                f"Before that: {held.read:,} read, {held.added:,} added, {held.known:,} known already. They are "
+                "kept, and the same import again adds what is missing."
+            )
+        ):
+            for path in paths:
+                name = _readable(path.name)
+                try:
+                    source = self._formats.read(path, format, marking)
+                except (UnreadableFile, OSError) as error:
+                    report.failed.append((name, _why(error)))
+                else:
+                    self._import(source, name, collection, report, progress or (lambda _, __: None))
         return report
+
+    def _import(
+        self,
+        source: Source,
+        name: str,
+        collection: Collection,
+        report: ImportReport,
+        progress: Callable[[Source, int], None],
+    ) -> None:
+        failed: list[tuple[str, str]] = []
+
+        def objects() -> Iterator[bytes]:
+            try:
+                yield from source
+            except OSError as error:
+                failed.append((name, _why(error)))
+
+        iterator = objects()
+        # Batch by batch, so that the report is right whenever an error ends the import.
+        while batch := list(islice(iterator, BATCH)):
+            _add_up(report.held, self._hold.hold(batch, collection, source=f"file {name}"))
+            progress(source, len(batch))
+        problems = source.problems
+        if source.failure is not None:
+            problems = problems[:-1]  # the last is the failure
+            failed.append((name, _why(source.failure)))
+        report.unmarked += source.unmarked
+        report.notes += [(_readable(f"{name}: {problem.where}"), _readable(problem.reason)) for problem in problems]
+        report.failed += failed
 
     def objects(self, collection: Collection, *, every_version: bool = False) -> Iterator[bytes]:
         """Every object of a collection, the latest version of each or all, in the order of ``date_added``."""
@@ -175,17 +213,24 @@ class Carry:
         """Fetch what is new in a remote collection; goes on where the last pull into ``into`` ended.
 
         Each page is stored before the place is kept: a pull that is cut off loses nothing and reads at most one
-        page twice. What is not valid goes to the quarantine, with its bytes. ``on_page`` is told of each page.
+        page twice. What is not valid goes to the quarantine, with its bytes. ``on_page`` is told of each page. A note
+        on the error that ends a pull says what was taken in before.
         """
         name = hashlib.sha256(f"pull {remote.name} {into.id}".encode()).hexdigest()
         report = PullReport(HoldReport())
-        for page, state in remote.pages(self._cursors.read(name)):
-            held = self._hold.hold(page.objects, into, source=remote.name, keep_rejected=True)
-            report.held = merged(report.held, held)
-            report.pages += 1
-            report.skipped += [f"object {index} of page {report.pages}: {why}" for index, why in page.skipped]
-            self._cursors.write(name, state)
-            on_page(held)
+        with _noting(
+            lambda: (
+                f"Before that: {report.held.read:,} read, {report.held.added:,} added. They are kept, and the "
+                "next pull goes on from there."
+            )
+        ):
+            for page, state in remote.pages(self._cursors.read(name)):
+                held = self._hold.hold(page.objects, into, source=remote.name, keep_rejected=True)
+                _add_up(report.held, held)
+                report.pages += 1
+                report.skipped += [f"object {index} of page {report.pages}: {why}" for index, why in page.skipped]
+                self._cursors.write(name, state)
+                on_page(held)
         return report
 
     def push(self, collection: Collection, remote: Remote, *, progress: Progress = silent) -> PushReport:
@@ -198,22 +243,49 @@ class Carry:
                 report.sent += 1
                 yield raw
 
-        for accepted, refused in remote.add(counted()):
-            report.accepted += accepted
-            report.refused += refused
-            progress(accepted + len(refused))
+        with _noting(lambda: f"Before that: {report.accepted:,} accepted; the same push again is harmless."):
+            for accepted, refused in remote.add(counted()):
+                report.accepted += accepted
+                report.refused += refused
+                progress(accepted + len(refused))
         return report
+
+
+@contextmanager
+def _noting(said: Callable[[], str]) -> Iterator[None]:
+    """Have the error that cuts a verb off say what was done before it (PEP 678)."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(said())
+        raise
+
+
+def _why(error: Exception) -> str:
+    """Say why a file cannot be read."""
+    if isinstance(error, OSError):
+        return f"It cannot be read: {error.strerror or error}."
+    return _readable(str(error))
+
+
+def _readable(text: str) -> str:
+    """Return a text that every store and every encoding can hold: a file's name need not be one."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def merged(one: HoldReport, other: HoldReport) -> HoldReport:
     """Add up two reports."""
-    types = dict(one.types)
-    for name, count in other.types.items():
-        types[name] = types.get(name, 0) + count
-    return HoldReport(
-        one.read + other.read,
-        one.added + other.added,
-        one.known + other.known,
-        one.rejected + other.rejected,
-        types,
-    )
+    total = HoldReport()
+    _add_up(total, one)
+    _add_up(total, other)
+    return total
+
+
+def _add_up(total: HoldReport, more: HoldReport) -> None:
+    """Add a report to the total."""
+    total.read += more.read
+    total.added += more.added
+    total.known += more.known
+    total.rejected += more.rejected
+    for name, count in more.types.items():
+        total.types[name] = total.types.get(name, 0) + count

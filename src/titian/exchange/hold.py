@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 
 from titian.core.collection import Appended, Collection, Incoming, Outcome
-from titian.core.stix import Violation, examine
+from titian.core.errors import InvalidTimestamp
+from titian.core.stix import Timestamp, Violation, examine
 from titian.core.view import Progress, SetAside, Shelf, silent
 
 BATCH: Final = 1000
@@ -43,21 +44,46 @@ class HoldReport(msgspec.Struct):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """One object after examination: ready to be appended, or with the violations that keep it out."""
+    """One object after examination: ready to be appended, or with the violations that keep it out.
+
+    ``version`` is its version as it is written in it, empty when there is none to be read.
+    """
 
     raw: bytes
     id: str | None
     incoming: Incoming | None
     violations: tuple[Violation, ...] = ()
+    version: str = ""
 
 
 def judge(raw: bytes) -> Judged:
     """Examine one object (STIX 2.1) without touching any store."""
     seen = examine(raw)
+    text = None if seen.version is None else seen.version.text
     if seen.violations or seen.id is None or seen.type is None:
-        return Judged(raw, seen.id, None, seen.violations)
+        return Judged(raw, seen.id, None, seen.violations, text or _written_version(raw))
+    if seen.type == "bundle":
+        wrapped = Violation(seen.id, "$.type", "bundle-in-place-of-object", "8", "Give the objects of the bundle.")
+        return Judged(raw, seen.id, None, (wrapped,))
     version = None if seen.version is None else seen.version.micros
-    return Judged(raw, seen.id, Incoming(seen.id, seen.type, version, raw))
+    return Judged(raw, seen.id, Incoming(seen.id, seen.type, version, raw, text))
+
+
+class _Dated(msgspec.Struct):
+    modified: str = ""
+    created: str = ""
+
+
+_dated: Final = msgspec.json.Decoder(_Dated)
+
+
+def _written_version(raw: bytes) -> str:
+    """The version that an invalid object claims, when that much of it can be read as a timestamp."""
+    try:
+        dated = _dated.decode(raw)
+        return Timestamp.parse(dated.modified or dated.created).text
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidTimestamp):
+        return ""
 
 
 def reject(judged: Judged) -> list[Rejection]:

@@ -6,17 +6,22 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from titian.core.collection import Appended, Collection, Incoming, Outcome
-from titian.core.errors import InvalidInput
-from titian.core.receipt import Deferred, Intake, Line, Receipt
+from titian.core.errors import InvalidInput, TooLarge
+from titian.core.receipt import Intake, Line, Receipt
 from titian.core.stix import Violation
 from titian.exchange.hold import BATCH, CONFLICT, Judged, judge
 
-_MESSAGE_BYTES: Final = 500
+UNKNOWN_VERSION: Final = "1970-01-01T00:00:00.000000Z"
+"""For objects in which no version can be read (TAXII 2.1 section 4.3.1: a value that is consistent to the server)."""
+_LONGEST_MESSAGE: Final = 500
+_LONGEST_ID: Final = 300
+_AT_LENGTH: Final = 200
 _SHOWN: Final = 5
 
 
@@ -25,23 +30,34 @@ class _Envelope(msgspec.Struct):
 
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
+_FRAME_BYTES: Final = 4096
+"""More than this beside the objects themselves, and the envelope is looked at for keys that stand in it twice."""
 
 
-def split(body: bytes) -> list[bytes]:
-    """Split an envelope into its objects, byte for byte. Raises :class:`InvalidInput` for anything else."""
+def split(body: bytes, *, most: int = 100_000) -> list[bytes]:
+    """Split an envelope into its objects, byte for byte.
+
+    Raises :class:`InvalidInput` for anything else, :class:`TooLarge` for more than ``most`` objects.
+    """
     try:
-        envelope = _envelope.decode(body)
-        repeated = body.count(b'objects"') > 1 and _repeated(body)
+        if not body.isascii():
+            body.decode("utf-8")
+        objects = [bytes(raw) for raw in _envelope.decode(body).objects]
+        frame = len(body) - sum(map(len, objects)) - len(objects)
+        repeated = (frame > _FRAME_BYTES or len(body) < _FRAME_BYTES) and _repeated(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"The body is not a TAXII envelope: {error}.",
             advice='Send {"objects": [ … ]} with STIX 2.1 objects, in UTF-8.',
         ) from None
-    if not envelope.objects:
+    if not objects:
         raise InvalidInput("The envelope holds no objects.", advice="Put at least one STIX object into objects.")
     if repeated:
         raise InvalidInput("A key of the envelope stands in it twice.", advice="Send each key once.")
-    return [bytes(raw) for raw in envelope.objects]
+    if len(objects) > most:
+        raise TooLarge(f"The envelope holds {len(objects):,} objects, {most:,} are taken at once.",
+                       advice="Send them in several requests.")  # fmt: skip
+    return objects
 
 
 def _repeated(body: bytes) -> bool:
@@ -56,19 +72,25 @@ def _repeated(body: bytes) -> bool:
     return len(set(names)) != len(names)
 
 
-def _message(violations: Sequence[Violation]) -> str:
+def _message(violations: Sequence[Violation], *, briefly: bool) -> str:
+    if briefly:
+        return f"{violations[0].rule}, STIX 2.1 section {violations[0].clause}"
     shown = [f"{v.path}: {v.message} ({v.rule}, STIX 2.1 section {v.clause})" for v in violations[:_SHOWN]]
     rest = len(violations) - _SHOWN
     text = " ".join(shown) + (f" And {rest} more." if rest > 0 else "")
-    return text if len(text) <= _MESSAGE_BYTES else text[: _MESSAGE_BYTES - 1] + "…"
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 
 def settle(receipt: Receipt, judged: Sequence[Judged], appended: Sequence[Appended]) -> Receipt:
-    """Add the outcome of a batch to a receipt, in the order of the request."""
+    """Add the outcome of a batch to a receipt, in the order of the request.
+
+    After the first hundreds of failures each says its rule only: an answer must not be many times its request.
+    """
     outcomes = iter(appended)
     for one in judged:
         if one.incoming is None:
-            receipt.failures.append(Line(one.id or "", 0, _message(one.violations)))
+            reason = _message(one.violations, briefly=len(receipt.failures) >= _AT_LENGTH)
+            receipt.failures.append(Line((one.id or "")[:_LONGEST_ID], one.version or UNKNOWN_VERSION, reason))
             continue
         outcome = next(outcomes)
         if outcome.outcome is Outcome.CONFLICT:
@@ -96,8 +118,10 @@ class Receive:
     def now(self, collection: Collection, objects: Sequence[bytes], *, source: str) -> Future[Receipt]:
         """Judge and append at once; the future is done when it is durable."""
         judged = [judge(raw) for raw in objects]
-        receipt = Receipt(id=self._identify(), received=self._clock(), total=len(objects), successes=[], failures=[])
-        return self._take(collection, receipt, judged, source)
+        receipt = Receipt(id=self._identify(), received=self._clock(), total=len(objects))
+        return self._intake.take(
+            collection, _incoming(judged), source=source, receipt=lambda appended: settle(receipt, judged, appended)
+        )
 
     def later(self, collection: Collection, objects: Sequence[bytes], body: bytes, *, source: str) -> Future[Receipt]:
         """Keep the request; the future is done when that is durable. :meth:`work_off` does the rest."""
@@ -107,37 +131,24 @@ class Receive:
     def work_off(self, stopping: Callable[[], bool] = lambda: False) -> bool:
         """Work on one deferred request, if there is any, batch by batch; ``False`` when there was none.
 
-        A request that was cut off goes on where its receipt ends: an object twice is an object known.
+        A request that was cut off goes on where its receipt ends. Raises :class:`titian.core.errors.Refused` when
+        another worker has taken it over meanwhile.
         """
         deferred = self._intake.claim()
         if deferred is None:
             return False
-        self._work(deferred, stopping)
-        return True
-
-    def _work(self, deferred: Deferred, stopping: Callable[[], bool]) -> None:
-        receipt = deferred.receipt
-        objects = split(deferred.body)
-        done = len(receipt.successes) + len(receipt.failures)
+        objects = split(deferred.body, most=len(deferred.body))
+        done = deferred.done
         while done < len(objects) and not stopping():
             judged = [judge(raw) for raw in objects[done : done + BATCH]]
             done += len(judged)
-            self._take(deferred.collection, receipt, judged, deferred.source, finished=done == len(objects)).result()
+            batch = msgspec.structs.replace(deferred.receipt, successes=[], failures=[])
+            settled = self._intake.go_on(
+                deferred, _incoming(judged), receipt=partial(settle, batch, judged), done=done
+            ).result()
+            deferred.receipt.lease = settled.lease
+        return True
 
-    def _take(
-        self,
-        collection: Collection,
-        receipt: Receipt,
-        judged: Sequence[Judged],
-        source: str,
-        *,
-        finished: bool = True,
-    ) -> Future[Receipt]:
-        items: list[Incoming] = [one.incoming for one in judged if one.incoming is not None]
-        return self._intake.take(
-            collection,
-            items,
-            source=source,
-            receipt=lambda appended: settle(receipt, judged, appended),
-            finished=finished,
-        )
+
+def _incoming(judged: Sequence[Judged]) -> list[Incoming]:
+    return [one.incoming for one in judged if one.incoming is not None]

@@ -78,6 +78,12 @@ class Collections:
         with self._store.reading() as tx:
             return [Listed(collection, count_entries(tx, collection.num)) for collection in list_collections(tx)]
 
+    def listed(self, reference: str) -> Listed:
+        """Find a collection by name, id or alias, with its count. Raises :class:`NotFound`."""
+        with self._store.reading() as tx:
+            found = named_collection(tx, reference)
+            return Listed(found, count_entries(tx, found.num))
+
     def find(self, reference: str) -> Collection:
         """Find a collection by name, id or alias. Raises :class:`NotFound`."""
         with self._store.reading() as tx:

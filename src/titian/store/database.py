@@ -6,19 +6,19 @@ hot paths a layer above it costs as much as the query. What differs between the 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, Final, Protocol
 
 from titian.core.errors import InvalidInput, Unavailable
 
 Row = tuple[Any, ...]
-T = TypeVar("T")
 
 PAGE_SIZE: Final = 8192
 """Bytes of an SQLite page. Measured: segments of 64 kB read in 0.5 ms a thousand objects, with 4096 in 0.8."""
@@ -71,6 +71,10 @@ class Database(Protocol):
     url: str
     kind: str
 
+    def connect(self) -> Any:
+        """A new connection of the driver, for a migration."""
+        ...
+
     def reading(self) -> Any:
         """Context manager: a read-only :class:`Transaction`, from this thread's own connection."""
         ...
@@ -84,11 +88,14 @@ class Database(Protocol):
         ...
 
 
-def open_database(url: str) -> Database:
-    """Open ``sqlite:///path`` or ``postgresql://…``. Raises :class:`InvalidInput` for anything else."""
+def open_database(url: str, *, create: bool = False) -> Database:
+    """Open ``sqlite:///path``, the path as it is, or ``postgresql://…``. Raises :class:`InvalidInput` for others.
+
+    A file that is missing is an error unless ``create``.
+    """
     if url.startswith("sqlite:///"):
-        return SqliteDatabase(Path(unquote(url.removeprefix("sqlite:///"))))
-    if urlsplit(url).scheme in {"postgresql", "postgres"}:
+        return SqliteDatabase(Path(url.removeprefix("sqlite:///")), create=create)
+    if url.startswith(("postgresql://", "postgres://")):
         # 0.2 s and 10 MB that a node on SQLite need not pay; see tests/test_architecture.py.
         from titian.store.postgres import PostgresDatabase
 
@@ -100,9 +107,27 @@ def open_database(url: str) -> Database:
 
 
 def without_password(url: str) -> str:
-    """Return a database address as it may be shown."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.password else url
+    """Return a database address as it may be shown: what could hold a password, user and query, is left out.
+
+    >>> without_password("postgresql://u:secret@db.example/name?password=x")
+    'postgresql://db.example/name'
+    """
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+class _Slot:
+    """A connection that closes when its thread ends, or when everything is closed."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.connection.close()
 
 
 class PerThread:
@@ -110,34 +135,36 @@ class PerThread:
 
     def __init__(self) -> None:
         self._local = threading.local()
-        self._all: list[Any] = []
+        self._all: weakref.WeakSet[_Slot] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self._closed = False
 
-    def get(self, purpose: str, connect: Callable[[], T]) -> T:
-        """This thread\'s connection for a purpose, opened when it is first asked for."""
-        connection: T | None = getattr(self._local, purpose, None)
-        if connection is None:
-            connection = connect()
-            setattr(self._local, purpose, connection)
+    def get(self, purpose: str, connect: Callable[[], Any]) -> Any:
+        """This thread's connection for a purpose, opened when it is first asked for."""
+        slot: _Slot | None = getattr(self._local, purpose, None)
+        if slot is None:
+            if self._closed:
+                raise Unavailable("The database is closed.")
+            slot = _Slot(connect())
+            setattr(self._local, purpose, slot)
             with self._lock:
-                self._all.append(connection)
-        return connection
+                self._all.add(slot)
+        return slot.connection
 
     def drop(self, purpose: str) -> None:
-        """Close this thread\'s connection for a purpose."""
-        connection = getattr(self._local, purpose, None)
-        if connection is not None:
+        """Close this thread's connection for a purpose."""
+        slot: _Slot | None = getattr(self._local, purpose, None)
+        if slot is not None:
             setattr(self._local, purpose, None)
-            with self._lock:
-                self._all.remove(connection)
-            connection.close()
+            slot.close()
 
     def close(self) -> None:
         """Close every connection, also those of other threads."""
+        self._closed = True
         with self._lock:
-            for connection in self._all:
-                connection.close()
-            self._all.clear()
+            for slot in list(self._all):
+                slot.close()
+            self._all = weakref.WeakSet()
         self._local = threading.local()
 
 
@@ -182,13 +209,27 @@ class SqliteDatabase:
 
     kind = "sqlite"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
+        self._create = create
         self._connections = PerThread()
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection of the driver, for a migration."""
+        self._connect(WRITE_CACHE_KB).close()
+        return sqlite3.connect(self.path, timeout=BUSY_SECONDS)
 
     def _connect(self, cache_kb: int) -> sqlite3.Connection:
         try:
+            if self._create and not self.path.exists():
+                # Intelligence, digests of keys and the node's secret: for this user only, and so its WAL.
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            elif not self.path.exists():
+                raise Unavailable(
+                    f"The database file {self.path} is missing.",
+                    advice="Restore it from a backup; nothing is made anew.",
+                )
             connection = sqlite3.connect(
                 self.path,
                 timeout=BUSY_SECONDS,
@@ -199,9 +240,10 @@ class SqliteDatabase:
             connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute(f"PRAGMA cache_size=-{cache_kb}")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise Unavailable(
                 f"The database file {self.path} does not open: {error}.",
                 advice="Check that the folder exists and that this user may write to it.",

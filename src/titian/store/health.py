@@ -27,6 +27,14 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
+def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Run a check; that it fails is a finding too."""
+    try:
+        yield from check()
+    except Exception as error:
+        yield Finding(check.__name__.strip("_"), False, str(error).partition("\n")[0] or type(error).__name__)
+
+
 class Health:
     """The checks of one node."""
 
@@ -39,7 +47,7 @@ class Health:
         checks: tuple[Callable[[], Iterator[Finding]], ...] = (
             self._database, self._migrations, self._disk, self._clock, self._keys, self._logs,
         )  # fmt: skip
-        return [finding for check in checks for finding in check()]
+        return [finding for check in checks for finding in _guarded(check)]
 
     def _database(self) -> Iterator[Finding]:
         database: Database = self._store.database

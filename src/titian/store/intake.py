@@ -9,18 +9,12 @@ from typing import Final
 import msgspec
 
 from titian.core.collection import Appended, Collection, Incoming
+from titian.core.errors import Refused
 from titian.core.receipt import Deferred, Receipt
 from titian.store.committer import Committer
 from titian.store.database import Transaction
 from titian.store.registry import list_collections
-from titian.store.statuses import (
-    Status,
-    add_status,
-    claim_pending,
-    find_status,
-    finish_status,
-    progress_status,
-)
+from titian.store.statuses import Status, add_part, add_status, claim_pending, find_status, finish_status, read_parts
 from titian.store.store import Store
 
 LEASE: Final = 30 * 1_000_000
@@ -44,43 +38,64 @@ class StoreIntake:
         *,
         source: str,
         receipt: Callable[[list[Appended]], Receipt],
-        finished: bool = True,
     ) -> Future[Receipt]:
         """Append objects and write the receipt made of their outcomes in one transaction."""
 
         def job(tx: Transaction) -> Receipt:
             made = receipt(self._store.log.append(tx, collection.num, items, source=source))
-            self._write(tx, made, collection, source, finished=finished)
+            self._add(tx, made, collection, source, finished=self._store.clock())
             return made
 
         return self._committer.submit(job)
 
-    def _write(self, tx: Transaction, made: Receipt, collection: Collection, source: str, *, finished: bool) -> None:
-        now = self._store.clock()
-        held = tx.one("SELECT finished FROM statuses WHERE id = ?", made.id)
-        if held is None:
-            add_status(
-                tx,
-                Status(id=made.id, collection=collection.num, key=source, created=made.received,
-                       resource=_encode(made), finished=now),
-            )  # fmt: skip
-        elif finished:
-            finish_status(tx, made.id, _encode(made), now)
-        else:
-            progress_status(tx, made.id, _encode(made), now + LEASE)
+    def go_on(
+        self,
+        deferred: Deferred,
+        items: Sequence[Incoming],
+        *,
+        receipt: Callable[[list[Appended]], Receipt],
+        done: int,
+    ) -> Future[Receipt]:
+        """Append a batch of a deferred request and write its lines; ``done`` objects are then behind."""
+
+        def job(tx: Transaction) -> Receipt:
+            made = receipt(self._store.log.append(tx, deferred.collection.num, items, source=deferred.source))
+            now = self._store.clock()
+            count = len(made.successes) + len(made.failures)
+            made.lease = max(now + LEASE, deferred.receipt.lease + 1)
+            held = deferred.receipt.lease
+            if not add_part(tx, made.id, held=held, lease=made.lease, count=count, lines=_encode(made)):
+                raise Refused("Another worker has this request in hand.")
+            if done >= made.total:
+                finish_status(tx, made.id, now)
+            return made
+
+        return self._committer.submit(job)
 
     def defer(self, collection: Collection, receipt: Receipt, body: bytes, *, source: str) -> Future[Receipt]:
         """Keep a request for later; durable when the future is done."""
 
         def job(tx: Transaction) -> Receipt:
-            add_status(
-                tx,
-                Status(id=receipt.id, collection=collection.num, key=source, created=receipt.received,
-                       resource=_encode(receipt), body=body),
-            )  # fmt: skip
+            self._add(tx, receipt, collection, source, body=body)
             return receipt
 
         return self._committer.submit(job)
+
+    @staticmethod
+    def _add(
+        tx: Transaction,
+        made: Receipt,
+        collection: Collection,
+        source: str,
+        *,
+        finished: int | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        status = Status(
+            id=made.id, collection=collection.num, key=source, created=made.received, resource=_encode(made),
+            finished=finished, body=body,
+        )  # fmt: skip
+        add_status(tx, status)
 
     def claim(self) -> Deferred | None:
         """Take the oldest deferred request that no other worker has in hand."""
@@ -90,15 +105,24 @@ class StoreIntake:
         if waiting is None:
             return None
         with self._store.writing() as tx:
-            status = claim_pending(tx, now, now + LEASE)
-            if status is None:
+            claimed = claim_pending(tx, now, now + LEASE)
+            if claimed is None:
                 return None
+            status, done = claimed
             collections = {collection.num: collection for collection in list_collections(tx)}
         receipt = _decode(status.resource)
-        return Deferred(receipt, collections[status.collection], status.key, status.body or b"")
+        receipt.lease = status.lease
+        return Deferred(receipt, collections[status.collection], status.key, status.body or b"", done)
 
     def receipt(self, ident: str, source: str) -> Receipt | None:
-        """The receipt of a request that ``source`` made."""
+        """The receipt of a request that ``source`` made, all parts of it together."""
         with self._store.reading() as tx:
             status = find_status(tx, ident, source, self._store.clock())
-        return None if status is None else _decode(status.resource)
+            parts = [] if status is None else read_parts(tx, ident)
+        if status is None:
+            return None
+        whole = _decode(status.resource)
+        for part in map(_decode, parts):
+            whole.successes += part.successes
+            whole.failures += part.failures
+        return whole

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from heapq import merge
 from itertools import islice
+from operator import itemgetter
 
 import msgspec
 
-from titian.core.collection import Appended, Incoming, Page, Record, Records, Selection, Versions
+from titian.core.collection import Appended, Incoming, Page, Record, Records, Selection, Versions, version_text
 from titian.store.append import Batch
 from titian.store.database import Row, Transaction
 from titian.store.pages import FIRST, LATEST, Walk, gather, read_segments
@@ -55,49 +56,34 @@ class Log:
         if _nothing(selection):
             return Records([], False)
         rows = self._matching(tx, collection, selection)
-        chosen = rows[: selection.limit]
-        named = {
-            num: (identifier, version)
-            for num, identifier, version in tx.all(
-                f"SELECT num, id, version FROM objects WHERE {tx.among('num')}",
-                tx.array([row[1] for row in chosen]),
-            )
-        }
-        records = [Record(named[row[1]][0], row[0], named[row[1]][1]) for row in chosen]
+        records = [
+            Record(row[5], row[0], version_text(row[4], bool(row[6]), row[7])) for row in rows[: selection.limit]
+        ]
         return Records(records, len(rows) > selection.limit)
 
     def _matching(self, tx: Transaction, collection: int, selection: Selection) -> list[Row]:
-        """Rows ``(added, object, segment, start, length)`` of a selection in order, one more than its limit."""
-        rank, exact = _rank_condition(selection.versions)
-        columns = "SELECT e.added, e.object, e.segment, e.start, e.length FROM entries e "
-        join = "JOIN objects o ON o.num = e.object " if exact else ""
-        extra = [tx.array(sorted(selection.versions.exact))] if exact else []
-        rank = rank.replace("@exact", tx.among("o.version"))
-        tail = f" AND e.added > ?{rank} ORDER BY e.added LIMIT ?"
+        """Rows ``(added, segment, start, length, version, id, versioned, text)`` in order, one more than the limit."""
+        select = "SELECT added, segment, start, length, version, id, versioned, text FROM entries "
+        versions, extra = _version_condition(tx, selection.versions)
+        tail = f" AND added > ?{versions} ORDER BY added LIMIT ?"
         ends = (selection.after, *extra, selection.limit + 1)
         if selection.ids is not None:
-            wanted = self._objects(tx, selection)
-            # The plus keeps SQLite from walking the whole collection in order instead of looking up a few objects.
-            where = f"WHERE {tx.among('e.object')} AND +e.collection = ? AND +e.added > ?{rank}"
-            ids = (tx.array(wanted), collection, selection.after)
-            rows = tx.all(columns + join + where, *ids, *extra) if wanted else []
-            return sorted(rows)[: selection.limit + 1]
+            hashes = tx.array([self.id_hash(identifier) for identifier in selection.ids])
+            where = f"{tx.using('ix_entries_id')}WHERE {tx.among('id_hash')} AND collection = ?{versions}"
+            rows = tx.all(f"{select}{where} AND added > ?", hashes, collection, *extra, selection.after)
+            ids, types = selection.ids, selection.types
+            found = sorted(
+                (r for r in rows if r[5] in ids and (types is None or r[5].partition("--")[0] in types)),
+                key=itemgetter(0),
+            )
+            return found[: selection.limit + 1]
         if selection.types is not None:
-            where = "WHERE e.collection = ? AND e.type = ?"
-            numbers = [n for t in sorted(selection.types) for n in tx.all("SELECT num FROM types WHERE name = ?", t)]
-            by_type = columns + tx.using("ix_entries_type") + join + where + tail
+            numbers = [row for name in sorted(selection.types)
+                       for row in tx.all("SELECT num FROM types WHERE name = ?", name)]  # fmt: skip
+            by_type = f"{select}{tx.using('ix_entries_type')}WHERE collection = ? AND type = ?{tail}"
             each = [tx.all(by_type, collection, number, *ends) for (number,) in numbers]
-            return list(islice(merge(*each), selection.limit + 1))
-        return tx.all(columns + join + "WHERE e.collection = ?" + tail, collection, *ends)
-
-    def _objects(self, tx: Transaction, selection: Selection) -> list[int]:
-        ids = selection.ids or frozenset()
-        rows = tx.all(
-            f"SELECT o.num, o.id, t.name FROM objects o JOIN types t ON t.num = o.type WHERE {tx.among('o.id_hash')}",
-            tx.array([self.id_hash(identifier) for identifier in ids]),
-        )
-        types = selection.types
-        return sorted(num for num, identifier, name in rows if identifier in ids and (types is None or name in types))
+            return list(islice(merge(*each, key=itemgetter(0)), selection.limit + 1))
+        return tx.all(f"{select}WHERE collection = ?{tail}", collection, *ends)
 
     # ── back ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,29 +92,28 @@ class Log:
 
         Other collections keep theirs. ``date_added`` of what is removed is never given again (law 7).
         """
-        nums = self._objects(tx, Selection(ids=frozenset({identifier})))
-        if not nums or _nothing(selection):
+        if _nothing(selection):
             return 0
         rows = tx.all(
-            f"SELECT e.added, e.object, e.segment, e.rank, o.version FROM entries e "
-            f"JOIN objects o ON o.num = e.object WHERE {tx.among('e.object')} AND e.collection = ?",
-            tx.array(nums),
+            f"SELECT added, segment, rank, version, id FROM entries {tx.using('ix_entries_id')}"
+            "WHERE id_hash = ? AND collection = ? ORDER BY version",
+            self.id_hash(identifier),
             collection,
         )
-        gone = [row for row in rows if _wanted(selection.versions, rank=row[3], version=row[4])]
+        rows = [row for row in rows if row[4] == identifier]
+        gone = [row for row in rows if _wanted(selection.versions, rank=row[2], version=row[3])]
         if not gone:
             return 0
         tx.many("DELETE FROM entries WHERE collection = ? AND added = ?", [(collection, row[0]) for row in gone])
-        left = sorted((row for row in rows if row not in gone), key=lambda row: row[4])
+        taken = {row[0] for row in gone}
+        left = [row for row in rows if row[0] not in taken]
         for place, row in enumerate(left):
             rank = (FIRST if place == 0 else 0) | (LATEST if place == len(left) - 1 else 0)
-            if rank != row[3]:
+            if rank != row[2]:
                 tx.run("UPDATE entries SET rank = ? WHERE collection = ? AND added = ?", rank, collection, row[0])
-        for segment in {row[2] for row in rows}:
+        touched = {row[1] for row in gone} | {row[1] for row in left if row[2]} | {row[1] for row in left[-1:]}
+        for segment in touched:
             _rewrite(tx, collection, segment)
-        for row in gone:
-            if tx.one("SELECT 1 FROM entries WHERE object = ? LIMIT 1", row[1]) is None:
-                tx.run("DELETE FROM objects WHERE num = ?", row[1])
         tx.run("UPDATE collections SET generation = generation + 1 WHERE num = ?", collection)
         return len(gone)
 
@@ -150,13 +135,14 @@ def _wanted(versions: Versions, *, rank: int, version: int) -> bool:
     )
 
 
-def _rank_condition(versions: Versions) -> tuple[str, bool]:
-    """Return the SQL condition on versions, ``@exact`` standing for the list, and whether that is there."""
+def _version_condition(tx: Transaction, versions: Versions) -> tuple[str, list[object]]:
+    """Return the SQL condition on versions, and its parameters."""
     if versions.all:
-        return "", False
+        return "", []
     mask = (LATEST if versions.last else 0) | (FIRST if versions.first else 0)
-    choices = ([f"(e.rank & {mask}) <> 0"] if mask else []) + (["@exact"] if versions.exact else [])
-    return f" AND ({' OR '.join(choices)})", bool(versions.exact)
+    choices = ([f"(rank & {mask}) <> 0"] if mask else []) + ([tx.among("version")] if versions.exact else [])
+    extra: list[object] = [tx.array(sorted(versions.exact))] if versions.exact else []
+    return f" AND ({' OR '.join(choices)})", extra
 
 
 def _rewrite(tx: Transaction, collection: int, number: int) -> None:

@@ -7,30 +7,39 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
+from alembic.util import CommandError
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
+from titian.core.errors import Refused, Unavailable
 from titian.store.database import Database
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
+_DIALECTS: Final = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}
 
 
-def engine_url(url: str) -> str:
-    """Return the address as SQLAlchemy wants it, with the driver that we use."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() in {"postgresql", "postgres"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed.render_as_string(hide_password=False)
+def engine_for(database: Database) -> Engine:
+    """An SQLAlchemy engine over connections of our own: an address means here what it means everywhere else."""
+    return create_engine(_DIALECTS[database.kind], creator=database.connect, poolclass=NullPool)
 
 
 def migrate(database: Database) -> None:
-    """Run every migration that is not yet in the database; each is one transaction."""
-    engine = create_engine(engine_url(database.url))
+    """Run every migration that is not yet in the database, in one transaction.
+
+    Raises :class:`Refused` for a schema of a newer version, :class:`Unavailable` when the database does not answer.
+    """
+    engine = engine_for(database)
     try:
         with engine.begin() as connection:
             config = Config()
             config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except CommandError as error:
+        raise Refused(f"The schema of the database is not one of this version: {error}.",
+                      advice="A newer schema needs a newer Titian.") from error  # fmt: skip
+    except SQLAlchemyError as error:
+        raise Unavailable(f"The database could not be set up: {str(error).partition(chr(10))[0]}.") from error
     finally:
         engine.dispose()

@@ -123,16 +123,16 @@ def read_slice(tx: Transaction, number: int, start: int, length: int) -> bytes:
 
 
 def gather(tx: Transaction, rows: Sequence[Row], limit: int) -> Page:
-    """Fetch scattered objects, rows of ``(added, object, segment, start, length)``. A segment of which several are
+    """Fetch scattered objects, rows of ``(added, segment, start, length, …)``. A segment of which several are
     wanted is read whole, once."""
-    chosen = within(rows[:limit], 4, PAGE_BYTES, at_least=1)
+    chosen = within(rows[:limit], 3, PAGE_BYTES, at_least=1)
     if not chosen:
         return Page([], 0, 0, 0, False)
-    wanted = Counter(row[2] for row in chosen)
+    wanted = Counter(row[1] for row in chosen)
     whole: dict[int, bytes] = {}
     ahead = [number for number, times in wanted.items() if times > 1]
     parts: list[bytes] = []
-    for _, _, segment, start, length in chosen:
+    for _, segment, start, length, *_ in chosen:
         if wanted[segment] == 1:
             parts.append(read_slice(tx, segment, start, length))
             continue

@@ -58,6 +58,22 @@ class _PostgresTransaction:
 COPY_FROM: Final = 8
 """Rows from which COPY beats separate inserts."""
 
+_CONNECTION: Final[dict[str, Any]] = {
+    "client_encoding": "UTF8",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "options": "-c lock_timeout=30s -c idle_in_transaction_session_timeout=120s",
+}
+"""A writer that stopped must not hold up the others for ever."""
+
+
+def _first_line(error: Exception) -> str:
+    """What the driver says, without the lines that repeat the address."""
+    return str(error).strip().partition("\n")[0][:200]
+
+
 _ONE_WRITER: Final = 0x7469_7469_616E
 """The advisory lock that serialises writers, so that ``date_added`` follows the order of commits (law 7)."""
 
@@ -71,35 +87,43 @@ class PostgresDatabase:
         self.url = url
         self._connections = PerThread()
 
-    def _connect(self, *, read_only: bool) -> psycopg.Connection[Row]:
+    def connect(self) -> psycopg.Connection[Row]:
+        """A new connection of the driver, for a migration."""
+        return self._open(autocommit=False)
+
+    def _open(self, *, autocommit: bool) -> psycopg.Connection[Row]:
         try:
-            connection = psycopg.connect(self.url, autocommit=True, connect_timeout=10, client_encoding="UTF8")
-        except psycopg.OperationalError as error:
+            return psycopg.connect(self.url, autocommit=autocommit, **_CONNECTION)
+        except (psycopg.Error, ValueError) as error:
+            shown = without_password(self.url)
             raise Unavailable(
-                f"PostgreSQL at {without_password(self.url)} does not answer: {error}".rstrip()
+                f"PostgreSQL at {shown} does not answer: {_first_line(error)}",
+                advice="Check the address and the server.",
             ) from error
-        if not read_only:
-            connection.execute("SET synchronous_commit = on")
+
+    def _connect(self) -> psycopg.Connection[Row]:
+        connection = self._open(autocommit=True)
+        connection.execute("SET synchronous_commit = on")
         return connection
 
     @contextmanager
-    def _transaction(self, purpose: str, begin: Any, *, read_only: bool) -> Iterator[Transaction]:
-        connection = self._connections.get(purpose, lambda: self._connect(read_only=read_only))
+    def _transaction(self, purpose: str, begin: Any) -> Iterator[Transaction]:
+        connection = self._connections.get(purpose, self._connect)
         if connection.closed or connection.broken:
             self._connections.drop(purpose)
-            connection = self._connections.get(purpose, lambda: self._connect(read_only=read_only))
+            connection = self._connections.get(purpose, self._connect)
         try:
             connection.execute(begin)
         except psycopg.OperationalError:
             # The server went away while we were idle: one fresh connection, then the error is real.
             self._connections.drop(purpose)
-            connection = self._connections.get(purpose, lambda: self._connect(read_only=read_only))
+            connection = self._connections.get(purpose, self._connect)
             connection.execute(begin)
         try:
             yield _PostgresTransaction(connection)
             connection.execute("COMMIT")
         except psycopg.OperationalError as error:
-            raise Unavailable(f"PostgreSQL could not finish this: {error}".rstrip(), advice=CHECK) from error
+            raise Unavailable(f"PostgreSQL could not finish this: {_first_line(error)}", advice=CHECK) from error
         finally:
             if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")
@@ -107,13 +131,13 @@ class PostgresDatabase:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A read-only snapshot, from this thread's own connection."""
-        with self._transaction("reader", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", read_only=True) as tx:
+        with self._transaction("reader", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
             yield tx
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """A write transaction, durable when the block ends, undone when it raises."""
-        with self._transaction("writer", "BEGIN", read_only=False) as tx:
+        with self._transaction("writer", "BEGIN") as tx:
             tx.one("SELECT pg_advisory_xact_lock(?)", _ONE_WRITER)
             yield tx
 

@@ -46,7 +46,7 @@ def write_node(tx: Transaction, record: NodeRecord) -> None:
 
 
 _COLLECTION: Final = (
-    "SELECT num, id, name, alias, description, readable, writable, created, generation FROM collections"
+    "SELECT num, id, name, alias, description, readable, writable, created, generation, last_added FROM collections"
 )
 
 
@@ -61,6 +61,7 @@ def _collection(row: Row) -> Collection:
         writable=bool(row[6]),
         created=row[7],
         generation=row[8],
+        last_added=row[9],
     )
 
 

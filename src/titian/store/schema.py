@@ -76,42 +76,38 @@ keys = Table(
 types = Table(
     "types",
     metadata,
-    Column("num", SmallInteger, primary_key=True, autoincrement=False),
+    Column("num", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
 )
 """The STIX object types that were ever held, numbered: entries carry the number."""
-
-objects = Table(
-    "objects",
-    metadata,
-    Column("num", _Id, primary_key=True, autoincrement=False),
-    Column("id_hash", BigInteger, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("type", SmallInteger, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("versioned", Boolean, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Index("ix_objects_id_hash", "id_hash"),
-)
-"""One row for each version of each object. ``id_hash`` is a keyed 64-bit hash of ``id``: an index of a third of
-the size of one over the text, which is what an insert at a million objects pays for."""
 
 entries = Table(
     "entries",
     metadata,
     Column("collection", Integer, primary_key=True, autoincrement=False),
     Column("added", BigInteger, primary_key=True, autoincrement=False),
-    Column("object", BigInteger, nullable=False),
-    Column("type", SmallInteger, nullable=False),
+    Column("id_hash", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("type", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("versioned", Boolean, nullable=False),
+    Column("text", Text),
+    Column("digest", LargeBinary, nullable=False),
     Column("rank", SmallInteger, nullable=False),
     Column("segment", BigInteger, nullable=False),
     Column("start", Integer, nullable=False),
     Column("length", Integer, nullable=False),
-    Index("ix_entries_object", "object", "collection"),
+    Index("ix_entries_id", "id_hash", "collection"),
     Index("ix_entries_type", "collection", "type", "added"),
     sqlite_with_rowid=False,
 )
-"""A collection's log. ``rank``: 1 = latest version here, 2 = first version here, 3 = both, 0 = neither."""
+"""A collection's log: one row for each version of each object in it.
+
+``text`` is the version as it is written in the object, where it is not the usual form with milliseconds.
+``rank``: 1 = latest version here, 2 = first version here, 3 = both, 0 = neither. ``id_hash`` is a keyed 64-bit hash
+of ``id``: an index of a third of the size of one over the text, which is what an insert at a million objects pays
+for. Nothing is shared between collections: what one holds must not be told to a writer of another (law 1).
+"""
 
 segments = Table(
     "segments",
@@ -140,8 +136,18 @@ statuses = Table(
     Column("lease", BigInteger, nullable=False),
     Index("ix_statuses_finished", "finished"),
 )
-"""TAXII status resources; ``body`` holds the request of one that is still pending, ``lease`` until when a
-worker has it in hand."""
+"""What became of requests to add objects; ``body`` holds the request of one that is still pending, ``lease`` until
+when a worker has it in hand."""
+
+status_parts = Table(
+    "status_parts",
+    metadata,
+    Column("status", Text, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+    Column("lines", LargeBinary, nullable=False),
+)
+"""The lines of a pending request, a part for each batch: what is written already is not written again."""
 
 quarantine = Table(
     "quarantine",

@@ -32,11 +32,12 @@ class StoreShelf:
         with self._store.writing() as tx:
             for item in rejected:
                 digest = hashlib.sha256(item.raw).digest()
-                if tx.one("SELECT 1 FROM quarantine WHERE id = ? AND digest = ?", item.id, digest) is None:
+                ident, reason = _kept(item.id, 300), _kept(item.reason, 2000)
+                if tx.one("SELECT 1 FROM quarantine WHERE id = ? AND digest = ?", ident, digest) is None:
                     tx.run(
                         "INSERT INTO quarantine (collection, id, version, reason, source, received, digest, raw) "
                         "VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
-                        collection.num, item.id, item.reason, source, now, digest, item.raw,
+                        collection.num, ident, reason, source, now, digest, item.raw,
                     )  # fmt: skip
 
     def page(self, collection: Collection, selection: Selection) -> Page:
@@ -51,6 +52,12 @@ class StoreShelf:
             page = self.page(collection, msgspec.structs.replace(selection, after=after))
             yield from objects(page)
             after, more = page.last, page.more
+
+
+def _kept(text: str, most: int) -> str:
+    """What a database can keep of a text from outside: PostgreSQL has no NUL and bounds what it indexes. The bytes
+    themselves are kept whole beside it."""
+    return text[:most].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 class StoreCursors:

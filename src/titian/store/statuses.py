@@ -30,40 +30,41 @@ _STATUS: Final = "SELECT id, collection, key, created, resource, finished, body,
 
 def add_status(tx: Transaction, status: Status) -> None:
     """Record a status, and forget those that are older than :data:`KEPT`."""
-    tx.run("DELETE FROM statuses WHERE finished < ?", status.created - KEPT)
+    old = status.created - KEPT
+    tx.run("DELETE FROM status_parts WHERE status IN (SELECT id FROM statuses WHERE finished < ?)", old)
+    tx.run("DELETE FROM statuses WHERE finished < ?", old)
     tx.run(
         "INSERT INTO statuses (id, collection, key, created, resource, finished, body, lease) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        status.id,
-        status.collection,
-        status.key,
-        status.created,
-        status.resource,
-        status.finished,
-        status.body,
+        status.id, status.collection, status.key, status.created, status.resource, status.finished, status.body,
         status.lease,
-    )
+    )  # fmt: skip
 
 
 def find_status(tx: Transaction, ident: str, key: str, now: int) -> Status | None:
     """Find a status of this key's own that is not older than :data:`KEPT`."""
     row = tx.one(
-        "SELECT id, collection, key, created, resource, finished, NULL, lease FROM statuses WHERE id = ? AND key = ?",
-        ident,
-        key,
+        "SELECT id, collection, key, created, resource, finished FROM statuses WHERE id = ? AND key = ?", ident, key
     )
     if row is None or (row[5] is not None and row[5] < now - KEPT):
         return None
     return Status(id=row[0], collection=row[1], key=row[2], created=row[3], resource=bytes(row[4]), finished=row[5])
 
 
-def claim_pending(tx: Transaction, now: int, until: int) -> Status | None:
-    """Take the oldest pending request that nobody has in hand; it is ours until ``until``."""
+def read_parts(tx: Transaction, ident: str) -> list[bytes]:
+    """The lines of a request that was worked on in parts, in their order."""
+    rows = tx.all("SELECT lines FROM status_parts WHERE status = ? ORDER BY part", ident)
+    return [bytes(row[0]) for row in rows]
+
+
+def claim_pending(tx: Transaction, now: int, until: int) -> tuple[Status, int] | None:
+    """Take the oldest pending request that nobody has in hand, and how many objects of it are behind."""
     row = tx.one(f"{_STATUS} WHERE finished IS NULL AND lease < ? ORDER BY created LIMIT 1", now)
     if row is None:
         return None
     tx.run("UPDATE statuses SET lease = ? WHERE id = ?", until, row[0])
-    return Status(
+    done = tx.one("SELECT coalesce(sum(count), 0) FROM status_parts WHERE status = ?", row[0])
+    status = Status(
         id=row[0],
         collection=row[1],
         key=row[2],
@@ -72,13 +73,19 @@ def claim_pending(tx: Transaction, now: int, until: int) -> Status | None:
         body=bytes(row[6]),
         lease=until,
     )
+    return status, int(done[0]) if done else 0
 
 
-def progress_status(tx: Transaction, ident: str, resource: bytes, lease: int) -> None:
-    """Write how far a pending request has come, and keep it in hand."""
-    tx.run("UPDATE statuses SET resource = ?, lease = ? WHERE id = ?", resource, lease, ident)
+def add_part(tx: Transaction, ident: str, *, held: int, lease: int, count: int, lines: bytes) -> bool:
+    """Write the lines of one more batch and renew the lease; ``False`` when the lease ``held`` is not ours any more."""
+    if not tx.run("UPDATE statuses SET lease = ? WHERE id = ? AND finished IS NULL AND lease = ?", lease, ident, held):
+        return False
+    row = tx.one("SELECT coalesce(max(part), 0) + 1 FROM status_parts WHERE status = ?", ident)
+    assert row is not None, "an aggregate has one row"
+    tx.run("INSERT INTO status_parts (status, part, count, lines) VALUES (?, ?, ?, ?)", ident, row[0], count, lines)
+    return True
 
 
-def finish_status(tx: Transaction, ident: str, resource: bytes, now: int) -> None:
-    """Write the final resource; the request itself is dropped."""
-    tx.run("UPDATE statuses SET resource = ?, finished = ?, body = NULL WHERE id = ?", resource, now, ident)
+def finish_status(tx: Transaction, ident: str, now: int) -> None:
+    """Note that a request is worked off; the request itself is dropped."""
+    tx.run("UPDATE statuses SET finished = ?, body = NULL WHERE id = ?", now, ident)

@@ -30,9 +30,13 @@ class Store:
     def __init__(self, url: str, *, clock: Callable[[], int] = now_micros) -> None:
         self.database: Database = open_database(url)
         self.clock = clock
-        with self.reading() as tx:
-            require_revision(self.database, tx)
-            self.node: NodeRecord = read_node(tx)
+        try:
+            with self.reading() as tx:
+                require_revision(self.database, tx)
+                self.node: NodeRecord = read_node(tx)
+        except BaseException:
+            self.database.close()
+            raise
         self.log = Log(self.node.secret, clock)
 
     @contextmanager

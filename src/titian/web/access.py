@@ -48,8 +48,8 @@ class Door:
         seconds = self._requests.take(view.reader.id)
         if seconds:
             raise TooMany("This key makes too many requests.", seconds)
-        accept = request.headers.get("accept")
-        if accept is not None and not acceptable(accept):
+        accept = request.headers.getall("accept", [])
+        if accept and not acceptable(", ".join(accept)):
             raise NotAcceptable(f"This endpoint speaks {MEDIA_TYPE} only.")
         request.scope["state"]["reader"] = view.reader.name
         return view

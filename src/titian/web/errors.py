@@ -78,10 +78,14 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """Turn any error into a TAXII error. What we did not expect is logged under an id and told by that id only."""
     status, description = _status_of(error)
     error_id = None
-    if status >= 500 and not isinstance(error, Unavailable):
+    if status >= 500:
+        # What a database or the system says can name addresses and files: it is for the log only.
         error_id = str(uuid.uuid4())
-        description = "The node failed. Tell its administrator the error_id."
-        _log.error("request failed", error_id=error_id, path=request.scope.get("path_template", ""), exc_info=error)
+        unavailable = isinstance(error, Unavailable)
+        description = "The node cannot answer now. Try again." if unavailable else "The node failed."
+        description += " If it stays so, tell its administrator the error_id."
+        detail = {"error": str(error)} if unavailable else {"exc_info": error}
+        _log.error("request failed", error_id=error_id, path=request.scope.get("path_template", ""), **detail)
     body, headers = error_answer(status, description, error_id=error_id)
     return Response(body, status_code=status, headers={**headers, **_extra(error)}, media_type=MEDIA_TYPE)
 
@@ -89,6 +93,8 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 def _status_of(error: Exception) -> tuple[int, str | None]:
     if isinstance(error, HTTPException):
         return error.status_code, _described(error)
+    if isinstance(error, TimeoutError):
+        return 408, "The body took too long."
     status = next((code for kind, code in STATUSES if isinstance(error, kind)), 500)
     return status, str(error)
 
@@ -99,7 +105,9 @@ def _extra(error: Exception) -> dict[str, str]:
     if isinstance(error, Unavailable):
         return {"retry-after": "5"}
     if isinstance(error, HTTPException):
-        return {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        allow = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow", "")
+        ours = [method for method in allow.split(", ") if method not in {"", "OPTIONS"}]
+        return {"allow": ", ".join(ours)} if ours else {}
     return {}
 
 

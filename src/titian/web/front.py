@@ -31,11 +31,12 @@ _log: Final = structlog.get_logger("titian.web")
 def host_name(header: str) -> str:
     """Return the name in a ``Host`` header, without its port.
 
-    >>> host_name("Node.example:443"), host_name("[::1]:80"), host_name("10.0.0.1")
-    ('node.example', '::1', '10.0.0.1')
+    >>> host_name("Node.example:443"), host_name("[::1]:80"), host_name("10.0.0.1"), host_name("[::1].example")
+    ('node.example', '::1', '10.0.0.1', '')
     """
     if header.startswith("["):
-        return header[1:].partition("]")[0]
+        name, _, rest = header[1:].partition("]")
+        return name if not rest or (rest[0] == ":" and rest[1:].isdigit()) else ""
     name, colon, port = header.rpartition(":")
     return (name if colon and port.isdigit() else header).lower().rstrip(".")
 
@@ -81,6 +82,10 @@ class Front:
             await send(message)
 
         refusal = self._refusal(scope)
+        request: Any = scope
+        if request["method"] == "OPTIONS":
+            # The framework would answer it on every path, without a key.
+            request["method"] = "TRACE"
         if refusal is not None:
             await _answer(send_ours, *refusal)
         else:
@@ -93,7 +98,8 @@ class Front:
         path = scope["path"]
         if path.startswith("/taxii2") and not path.endswith("/"):
             return 404, "TAXII paths end in a slash."
-        if "//" in path or "\x00" in path:
+        # A slash that is written as %2f is part of a name for whoever stands before us, and would be a slash here.
+        if "//" in path or "\x00" in path or b"%2f" in scope.get("raw_path", b"").lower():
             return 404, "There is nothing here."
         return None
 

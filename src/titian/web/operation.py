@@ -6,31 +6,34 @@ import os
 from typing import Any, Final
 
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from titian.core.access import Role
-from titian.core.errors import Forbidden
+from titian.core.errors import Forbidden, Unavailable
 from titian.node import Node
-from titian.web.taxii import Visit
+from titian.web.taxii import Guest
 
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @get("/health", sync_to_thread=False)
-def health(node: Node) -> ASGIResponse:
-    """Whether this worker can read its database. Open to everybody, and tells nothing else."""
+def health(node: NamedDependency[Node]) -> ASGIResponse:
+    """Whether this worker can read its database and write to it. Open to everybody, and tells nothing else."""
     with node.store.reading() as tx:
         tx.one("SELECT 1 FROM node")
+    if not node.committer.alive:
+        raise Unavailable("The thread that writes has ended.")
     return ASGIResponse(
         body=b'{"status":"ok"}',
-        encoded_headers=[(b"content-type", b"application/json"), (b"cache-control", b"no-store")],
+        headers={"content-type": "application/json", "cache-control": "no-store"},
     )
 
 
 @get("/metrics", sync_to_thread=True)
-def metrics(visit: Visit) -> ASGIResponse:
+def metrics(visit: Guest) -> ASGIResponse:
     """Prometheus metrics of every worker, for an admin key."""
     if visit.view.reader.role is not Role.ADMIN:
         raise Forbidden("The metrics are for an admin key.")
@@ -39,5 +42,5 @@ def metrics(visit: Visit) -> ASGIResponse:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return ASGIResponse(
         body=generate_latest(registry),
-        encoded_headers=[(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")],
+        headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"},
     )

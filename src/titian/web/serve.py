@@ -26,7 +26,10 @@ the folder of this run, which is also where Prometheus counts."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and how to serve. ``plain_http`` allows HTTP without TLS beyond this machine, asked for in words."""
+    """Where and how to serve. ``plain_http`` allows HTTP without TLS beyond this machine, asked for in words.
+
+    ``name`` is what was given for ``host`` where that was a name, and is what is told.
+    """
 
     home: Path
     host: str = "127.0.0.1"
@@ -35,11 +38,12 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     plain_http: bool = False
+    name: str = ""
 
     @property
     def url(self) -> str:
         """The address to tell."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = self.name or (f"[{self.host}]" if ":" in self.host else self.host)
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}/"
 
 
@@ -51,7 +55,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def check_listening(listening: Listening) -> Listening:
-    """Return where to listen, with a free port for 0. Raises :class:`InvalidInput` or :class:`Refused`."""
+    """Return where to listen: a numeric address for a name, a free port for 0.
+
+    Raises :class:`InvalidInput` or :class:`Refused`, and :class:`Unavailable` for a name or a port that is none here.
+    """
     if (listening.tls_cert is None) != (listening.tls_key is None):
         raise InvalidInput("TLS needs both a certificate and a key.", advice="Give --tls-cert and --tls-key.")
     for path in (listening.tls_cert, listening.tls_key):
@@ -64,17 +71,26 @@ def check_listening(listening: Listening) -> Listening:
         )
     if not 1 <= listening.workers <= 64:
         raise InvalidInput(f"{listening.workers} workers cannot be started.", advice="Give 1 to 64.")
-    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((listening.host, listening.port))
-        except OSError as error:
-            raise Unavailable(
-                f"{listening.host} port {listening.port} cannot be used: {error.strerror}.",
-                advice="Choose another --host or --port; --port 0 takes a free one.",
-            ) from error
-        return msgspec.structs.replace(listening, port=probe.getsockname()[1])
+    try:
+        family, address = _numeric(listening.host)
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, listening.port))
+            port = probe.getsockname()[1]
+    except (OSError, UnicodeError) as error:
+        raise Unavailable(
+            f"{listening.host} port {listening.port} cannot be used: {getattr(error, 'strerror', None) or error}.",
+            advice="Choose another --host or --port; --port 0 takes a free one.",
+        ) from error
+    name = "" if address == listening.host else listening.host
+    return msgspec.structs.replace(listening, host=address, port=port, name=name)
+
+
+def _numeric(host: str) -> tuple[socket.AddressFamily, str]:
+    """The family and the numeric form of an address or a name; of several, one of IPv4, which every client tries."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return family, str(address[0])
 
 
 def serve(listening: Listening) -> None:

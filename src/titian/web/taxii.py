@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 from litestar import Request, Router, delete, get, post
+from litestar.di import NamedDependency
+from litestar.exceptions import InternalServerException
 from litestar.response.base import ASGIResponse
 
-from titian.core.collection import STIX_MEDIA_TYPE, Selection
+from titian.core.collection import STIX_MEDIA_TYPE, Collection, Selection, timestamp
 from titian.core.errors import InvalidInput, NotFound, TooLarge
+from titian.core.receipt import Receipt
 from titian.exchange.receive import split
 from titian.node import Node
+from titian.settings import Settings
 from titian.store.view import CollectionView, PartnerView, Seen
 from titian.web.cache import COMPRESS_FROM, Answer, AnswerCache, compress, encoding_for
 from titian.web.errors import UnsupportedMediaType
@@ -39,7 +44,6 @@ from titian.wire.taxii import (
     envelope_prefix,
     parse_query,
     status_resource,
-    timestamp,
     understood,
 )
 
@@ -48,9 +52,8 @@ API_ROOT: Final = "/taxii2/root/"
 
 AnyRequest = Request[Any, Any, Any]
 _encode: Final = msgspec.json.Encoder().encode
-_CONTENT_TYPE: Final = (b"content-type", MEDIA_TYPE.encode())
-_VARY: Final = (b"vary", b"authorization, accept-encoding")
-_PRIVATE: Final = (b"cache-control", b"private, no-cache")
+_HEADERS: Final = {"vary": "authorization, accept-encoding", "cache-control": "private, no-cache"}
+_TAXII_HEADERS: Final = {"content-type": MEDIA_TYPE, **_HEADERS}
 
 
 class TaxiiState:
@@ -60,8 +63,13 @@ class TaxiiState:
         self.node = node
         self.tokens = PageTokens(node.record.secret)
         self.cache = AnswerCache(node.settings.page_cache_bytes)
+        self._etag_key = hashlib.sha256(b"titian etag" + node.record.secret).digest()
 
-    def query(self, request: AnyRequest, allowed: frozenset[str]) -> Query:
+    def etag(self, key: tuple[object, ...]) -> str:
+        """Return the entity tag of an answer, from everything it depends on. Keyed: nobody can compute one."""
+        return f'"{hashlib.blake2b(repr(key).encode(), digest_size=16, key=self._etag_key).hexdigest()}"'
+
+    def query(self, request: AnyRequest, allowed: frozenset[str], *, strictly: bool = False) -> Query:
         """Parse the filters of a request."""
         settings = self.node.settings
         return parse_query(
@@ -69,6 +77,7 @@ class TaxiiState:
             allowed,
             limit=settings.page_limit,
             limit_max=settings.page_limit_max,
+            strictly=strictly,
         )
 
 
@@ -80,8 +89,12 @@ class Visit(msgspec.Struct, frozen=True):
     taxii: TaxiiState
 
 
+Guest = NamedDependency[Visit]
+"""How a handler asks for its visit."""
+
+
 def _answer(resource: object, status: int = 200) -> ASGIResponse:
-    return ASGIResponse(body=_encode(resource), status_code=status, encoded_headers=[_CONTENT_TYPE, _VARY, _PRIVATE])
+    return ASGIResponse(body=_encode(resource), status_code=status, headers=_TAXII_HEADERS)
 
 
 def _resource(seen: Seen) -> CollectionResource:
@@ -93,7 +106,7 @@ def _resource(seen: Seen) -> CollectionResource:
 
 
 @get("/", sync_to_thread=False)
-def discovery(visit: Visit) -> ASGIResponse:
+def discovery(visit: Guest) -> ASGIResponse:
     """TAXII 2.1 section 4.1."""
     record = visit.taxii.node.record
     return _answer(
@@ -108,7 +121,7 @@ def discovery(visit: Visit) -> ASGIResponse:
 
 
 @get("/root/", sync_to_thread=False)
-def api_root(visit: Visit) -> ASGIResponse:
+def api_root(visit: Guest) -> ASGIResponse:
     """TAXII 2.1 section 4.2."""
     return _answer(
         ApiRoot(
@@ -120,7 +133,7 @@ def api_root(visit: Visit) -> ASGIResponse:
 
 
 @get("/root/status/{status_id:str}/", sync_to_thread=False)
-def status(visit: Visit, status_id: str) -> ASGIResponse:
+def status(visit: Guest, status_id: str) -> ASGIResponse:
     """TAXII 2.1 section 4.3: only who made the request may ask what became of it."""
     receipt = visit.taxii.node.intake.receipt(status_id, visit.view.reader.id)
     if receipt is None:
@@ -129,13 +142,13 @@ def status(visit: Visit, status_id: str) -> ASGIResponse:
 
 
 @get("/root/collections/", sync_to_thread=False)
-def collections(visit: Visit) -> ASGIResponse:
+def collections(visit: Guest) -> ASGIResponse:
     """TAXII 2.1 section 5.1."""
     return _answer(Collections(collections=[_resource(seen) for seen in visit.view.collections()]))
 
 
 @get("/root/collections/{collection_id:str}/", sync_to_thread=False)
-def collection(visit: Visit, collection_id: str) -> ASGIResponse:
+def collection(visit: Guest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.2."""
     return _answer(_resource(visit.view.collection(collection_id)))
 
@@ -144,59 +157,65 @@ Build = Callable[[CollectionView, Selection, Callable[[int], str]], tuple[bytes,
 """Build a body from a snapshot: the body, and the ``date_added`` of its first and last entry (0 for none)."""
 
 
-def _read(
-    visit: Visit,
-    request: AnyRequest,
-    collection_id: str,
-    endpoint: str,
-    query: Query,
-    build: Build,
+async def _read(
+    visit: Visit, request: AnyRequest, collection_id: str, endpoint: str, query: Query, build: Build
 ) -> ASGIResponse:
-    """Answer a reading endpoint: from the cache, with 304, or anew from one snapshot."""
+    """Answer a reading endpoint from one snapshot: with 304, from the cache, or anew.
 
-    def answer(snapshot: CollectionView) -> ASGIResponse:
-        held = snapshot.collection
-        bound_to = (held.id.encode(), endpoint.encode(), visit.view.reader.id.encode(), query.binding)
+    Exact versions without ids are looked for in the whole collection: in a thread, so that nobody waits for it.
+    """
+    reading = _Reading(visit, request, endpoint, query, build)
+    if query.selection.versions.exact and query.selection.ids is None:
+        return await asyncio.to_thread(visit.view.read, collection_id, partial(reading.answer, keep=False))
+    return visit.view.read(collection_id, reading.answer)
+
+
+class _Reading:
+    """One request to a reading endpoint."""
+
+    def __init__(self, visit: Visit, request: AnyRequest, endpoint: str, query: Query, build: Build) -> None:
+        self.visit = visit
+        self.request = request
+        self.endpoint = endpoint
+        self.query = query
+        self.build = build
+
+    def answer(self, snapshot: CollectionView, *, keep: bool = True) -> ASGIResponse:
+        taxii, query, held = self.visit.taxii, self.query, snapshot.collection
+        reader = self.visit.view.reader.id
+        bound_to = (held.id.encode(), self.endpoint.encode(), reader.encode(), query.binding)
         selection = query.selection
         if query.next is not None:
-            after = visit.taxii.tokens.read(query.next, bound_to=bound_to)
+            after = taxii.tokens.read(query.next, bound_to=bound_to)
             selection = msgspec.structs.replace(selection, after=after)
-        encoding = encoding_for(request.headers.get("accept-encoding", ""))
-        what = (endpoint, query.binding, selection.after, selection.limit, encoding)
-        key = (held.id, held.generation, visit.view.reader.id, *what)
-        etag = _etag(key)
-        if _same(request.headers.get("if-none-match"), etag):
-            return ASGIResponse(status_code=304, encoded_headers=[(b"etag", etag), _VARY, _PRIVATE])
-        found = visit.taxii.cache.get(key)
+        encoding = encoding_for(self.request.headers.get("accept-encoding", ""))
+        what = (self.endpoint, query.binding, selection.after, selection.limit, encoding)
+        etag = taxii.etag((held.id, held.generation, held.last_added, reader, *what))
+        if _same(self.request.headers.get("if-none-match"), etag):
+            return ASGIResponse(status_code=304, headers={"etag": etag, **_HEADERS})
+        found = taxii.cache.get(etag) if keep else None
         if found is None:
-            body, first, last = build(snapshot, selection, partial(visit.taxii.tokens.make, bound_to=bound_to))
-            found = _finish(body, first, last, etag, encoding)
-            visit.taxii.cache.put(key, found)
-        return ASGIResponse(body=found.body, encoded_headers=found.headers)
+            found = _finish(*self.build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to)), encoding)
+            found.headers["etag"] = etag
+            if keep:
+                taxii.cache.put(etag, found)
+        return ASGIResponse(body=found.body, headers=found.headers)
 
-    return visit.view.read(collection_id, answer)
 
-
-def _finish(body: bytes, first: int, last: int, etag: bytes, encoding: str | None) -> Answer:
-    headers = [_CONTENT_TYPE, _VARY, _PRIVATE, (b"etag", etag)]
+def _finish(body: bytes, first: int, last: int, encoding: str | None) -> Answer:
+    headers = dict(_TAXII_HEADERS)
     if last:
-        headers.append((b"x-taxii-date-added-first", timestamp(first).encode()))
-        headers.append((b"x-taxii-date-added-last", timestamp(last).encode()))
+        headers["x-taxii-date-added-first"] = timestamp(first)
+        headers["x-taxii-date-added-last"] = timestamp(last)
     if encoding is not None and len(body) >= COMPRESS_FROM:
         body = compress(body, encoding)
-        headers.append((b"content-encoding", encoding.encode()))
-    return Answer(body, tuple(headers))
+        headers["content-encoding"] = encoding
+    return Answer(body, headers)
 
 
-def _etag(key: tuple[object, ...]) -> bytes:
-    return b'"' + hashlib.blake2b(repr(key).encode(), digest_size=12).hexdigest().encode() + b'"'
-
-
-def _same(if_none_match: str | None, etag: bytes) -> bool:
-    if if_none_match is None:
-        return False
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or etag.decode() in tags
+def _same(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110 section 13.1.2. ``*`` asks whether there is anything at all, which only an answer can say."""
+    return if_none_match is not None and etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
 
 
 def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
@@ -216,7 +235,7 @@ def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[i
             ManifestRecord(
                 id=r.id,
                 date_added=timestamp(r.added),
-                version=timestamp(r.version),
+                version=r.version,
                 media_type=STIX_MEDIA_TYPE,
             )
             for r in records
@@ -230,18 +249,18 @@ def _records(snapshot: CollectionView, selection: Selection) -> Any:
     return found.records, found.more
 
 
-@get("/root/collections/{collection_id:str}/manifest/", sync_to_thread=False)
-def manifest(visit: Visit, request: AnyRequest, collection_id: str) -> ASGIResponse:
+@get("/root/collections/{collection_id:str}/manifest/")
+async def manifest(visit: Guest, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.3."""
     query = visit.taxii.query(request, OF_OBJECTS)
-    return _read(visit, request, collection_id, "manifest", query, _manifest)
+    return await _read(visit, request, collection_id, "manifest", query, _manifest)
 
 
-@get("/root/collections/{collection_id:str}/objects/", sync_to_thread=False)
-def objects(visit: Visit, request: AnyRequest, collection_id: str) -> ASGIResponse:
+@get("/root/collections/{collection_id:str}/objects/")
+async def objects(visit: Guest, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.4."""
     query = visit.taxii.query(request, OF_OBJECTS)
-    return _read(visit, request, collection_id, "objects", query, _envelope)
+    return await _read(visit, request, collection_id, "objects", query, _envelope)
 
 
 def _of_one(query: Query, object_id: str) -> Query:
@@ -253,8 +272,8 @@ def _missing() -> NotFound:
     return NotFound("There is no such object in this collection.")
 
 
-@get("/root/collections/{collection_id:str}/objects/{object_id:str}/", sync_to_thread=False)
-def one_object(visit: Visit, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
+@get("/root/collections/{collection_id:str}/objects/{object_id:str}/")
+async def one_object(visit: Guest, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
     query = _of_one(visit.taxii.query(request, OF_OBJECT), object_id)
 
@@ -264,11 +283,11 @@ def one_object(visit: Visit, request: AnyRequest, collection_id: str, object_id:
             raise _missing()
         return body, first, last
 
-    return _read(visit, request, collection_id, "object", query, build)
+    return await _read(visit, request, collection_id, "object", query, build)
 
 
-@get("/root/collections/{collection_id:str}/objects/{object_id:str}/versions/", sync_to_thread=False)
-def versions(visit: Visit, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
+@get("/root/collections/{collection_id:str}/objects/{object_id:str}/versions/")
+async def versions(visit: Guest, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.8."""
     query = _of_one(visit.taxii.query(request, OF_VERSIONS), object_id)
 
@@ -279,41 +298,56 @@ def versions(visit: Visit, request: AnyRequest, collection_id: str, object_id: s
         resource = VersionsResource(
             more=more,
             next=token(found[-1].added) if more else None,
-            versions=[timestamp(r.version) for r in found],
+            versions=[r.version for r in found],
         )
         return _encode(resource), found[0].added if found else 0, found[-1].added if found else 0
 
-    return _read(visit, request, collection_id, "versions", query, build)
+    return await _read(visit, request, collection_id, "versions", query, build)
 
 
 @delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
-def remove_object(visit: Visit, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
+def remove_object(visit: Guest, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.7: every version unless ``match[version]`` names some."""
-    query = visit.taxii.query(request, OF_DELETE)
+    query = visit.taxii.query(request, OF_DELETE, strictly=True)
     chosen = query.selection if query.names_versions else query.selection.of_all_versions()
     if not visit.view.remove(collection_id, object_id, chosen):
         raise _missing()
-    return ASGIResponse(status_code=200, encoded_headers=[_CONTENT_TYPE, _PRIVATE])
+    return ASGIResponse(status_code=200, headers=_TAXII_HEADERS)
 
 
 @post("/root/collections/{collection_id:str}/objects/", status_code=202)
-async def add_objects(visit: Visit, request: AnyRequest, collection_id: str) -> ASGIResponse:
+async def add_objects(visit: Guest, request: AnyRequest, collection_id: str) -> ASGIResponse:
     """TAXII 2.1 section 5.5. The answer is sent when the objects, or the request, are durable (law 6)."""
     if not understood(request.headers.get("content-type", "")):
         raise UnsupportedMediaType(f"Send the objects as {MEDIA_TYPE}.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
     held = visit.view.writable(collection_id)
-    body = await request.body()
-    if len(body) > visit.taxii.node.settings.max_content_length:
+    body = await _body(request, visit.taxii.node.settings)
+    future = await asyncio.to_thread(_receive, visit, held, body)
+    return _answer(status_resource(await asyncio.wrap_future(future)), 202)
+
+
+async def _body(request: AnyRequest, settings: Settings) -> bytes:
+    try:
+        async with asyncio.timeout(settings.body_seconds):
+            body = await request.body()
+    except InternalServerException:
+        raise InvalidInput("The body broke off.", advice="Send it again.") from None
+    if len(body) > settings.max_content_length:
         raise TooLarge("The body is larger than max_content_length.")
     if not body:
         raise InvalidInput("The body is empty.", advice='Send {"objects": [ … ]}.')
-    parts = split(body)
-    receive, source = visit.taxii.node.receive, visit.view.reader.id
-    if len(body) >= visit.taxii.node.settings.pending_from:
-        future = receive.later(held, parts, body, source=source)
-    else:
-        future = await asyncio.to_thread(receive.now, held, parts, source=source)
-    return _answer(status_resource(await asyncio.wrap_future(future)), 202)
+    return body
+
+
+def _receive(visit: Visit, held: Collection, body: bytes) -> Future[Receipt]:
+    """Take a request in, in a thread: reading and judging it would keep everybody else waiting."""
+    settings, receive = visit.taxii.node.settings, visit.taxii.node.receive
+    parts = split(body, most=settings.objects_per_request)
+    if len(body) >= settings.pending_from:
+        return receive.later(held, parts, body, source=visit.view.reader.id)
+    return receive.now(held, parts, source=visit.view.reader.id)
 
 
 def taxii_router() -> Router:

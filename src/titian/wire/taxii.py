@@ -8,14 +8,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from titian.core.collection import LAST, STIX_MEDIA_TYPE, Selection, Versions
+from titian.core.collection import LAST, STIX_MEDIA_TYPE, Selection, Versions, timestamp
 from titian.core.errors import InvalidFilter, InvalidTimestamp
 from titian.core.receipt import Line, Receipt
 from titian.core.stix import Timestamp, is_identifier
@@ -116,7 +115,7 @@ def status_resource(receipt: Receipt) -> StatusResource:
     """Show a receipt as TAXII wants it."""
 
     def details(lines: list[Line]) -> list[StatusDetails]:
-        return [StatusDetails(id=line.id, version=timestamp(line.version), message=line.message) for line in lines]
+        return [StatusDetails(id=line.id, version=line.version, message=line.message) for line in lines]
 
     return StatusResource(
         id=receipt.id,
@@ -158,25 +157,11 @@ def envelope_prefix(next_token: str | None) -> bytes:
 ENVELOPE_SUFFIX: Final = b"]}"
 EMPTY_ENVELOPE: Final = b"{}"
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MICRO: Final = 253_402_300_799_999_999
-
-
-def timestamp(micros: int) -> str:
-    """Write microseconds since the Unix epoch as a TAXII timestamp (section 2): six decimals and ``Z``.
-
-    >>> timestamp(1_600_000_000_000_001)
-    '2020-09-13T12:26:40.000001Z'
-    """
-    moment = _EPOCH + timedelta(microseconds=max(-62_135_596_800_000_000, min(micros, _LAST_MICRO)))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-
-
 # ── filters (section 3.4) ─────────────────────────────────────────────────────────────────────────────────────
 
 _OBJECT_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,249}\Z")
 _SPEC_VERSION: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\Z")
-_LIMIT: Final = re.compile(r"[0-9]{1,12}\Z")
+_LIMIT: Final = re.compile(r"[0-9]{1,40}\Z")
 PAGING: Final = frozenset({"added_after", "limit", "next"})
 OF_OBJECTS: Final = PAGING | {"match[id]", "match[type]", "match[version]", "match[spec_version]"}
 OF_OBJECT: Final = PAGING | {"match[version]", "match[spec_version]"}
@@ -193,14 +178,15 @@ class Query(msgspec.Struct, frozen=True):
     names_versions: bool
 
 
-def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max: int) -> Query:
+def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max: int, strictly: bool = False) -> Query:
     """Parse the query string of an endpoint that knows the filters in ``allowed``.
 
     Raises :class:`InvalidFilter` for anything malformed (section 3.4: 400). A ``match`` field that is not known is
-    refused too: to leave it out would answer with more than was asked for. Other parameters are not ours.
+    refused too: to leave it out would answer with more than was asked for. Other parameters are not ours, unless
+    ``strictly``: what takes away must not be asked for by half.
     """
-    given = _parameters(query, allowed)
-    values: dict[str, object] = {"limit": limit}
+    given = _parameters(query, allowed, strictly)
+    values: dict[str, object] = {"limit": min(limit, limit_max)}
     if (text := given.get("limit")) is not None:
         if not _LIMIT.match(text) or int(text) < 1:
             raise InvalidFilter(f"limit is {_shown(text)}.", advice="Give a whole number from 1 on.")
@@ -221,7 +207,7 @@ def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max:
     return Query(msgspec.convert(values, Selection), given.get("next"), binding.encode(), "match[version]" in given)
 
 
-def _parameters(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
+def _parameters(query: bytes, allowed: frozenset[str], strictly: bool) -> dict[str, str]:
     given: dict[str, str] = {}
     for part in query.split(b"&") if query else []:
         name_bytes, _, value_bytes = part.partition(b"=")
@@ -231,7 +217,7 @@ def _parameters(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
         except UnicodeDecodeError:
             raise InvalidFilter("The query string is not valid UTF-8.") from None
         if name not in allowed:
-            if name in OF_OBJECTS or name.startswith("match["):
+            if strictly or name in OF_OBJECTS or name.startswith("match["):
                 known = ", ".join(sorted(allowed))
                 raise InvalidFilter(
                     f"The filter {_shown(name)} is not one of this endpoint.", advice=f"It has {known}."
@@ -329,25 +315,24 @@ def _media_ranges(header: str) -> list[tuple[str, dict[str, str]]]:
 
 @lru_cache(maxsize=256)
 def acceptable(accept: str) -> bool:
-    """Whether an ``Accept`` header allows our one media type.
+    """Whether an ``Accept`` header allows our one media type: its most specific range counts (RFC 9110 section 12.5.1).
 
     >>> acceptable("application/taxii+json"), acceptable("text/html, */*;q=0.1"), acceptable("application/json")
     (True, True, False)
-    >>> acceptable("application/taxii+json;version=2.0"), acceptable("*/*;q=0")
+    >>> acceptable("application/taxii+json;version=2.0"), acceptable("*/*, application/taxii+json;q=0")
     (False, False)
     """
+    best, allowed = -1, False
     for name, parameters in _media_ranges(accept):
+        ours = name == "application/taxii+json" and parameters.get("version", "2.1") == "2.1"
+        rank = 2 + ("version" in parameters) if ours else {"*/*": 0, "application/*": 1}.get(name, -1)
         try:
-            refused = float(parameters.get("q", "1")) <= 0
+            wanted = float(parameters.get("q", "1")) > 0
         except ValueError:
-            refused = True
-        if refused:
-            continue
-        if name in {"*/*", "application/*"}:
-            return True
-        if name == "application/taxii+json" and parameters.get("version", "2.1") == "2.1":
-            return True
-    return False
+            wanted = False
+        if rank > best or (rank == best and wanted):
+            best, allowed = rank, wanted and rank >= 0
+    return allowed
 
 
 @lru_cache(maxsize=256)

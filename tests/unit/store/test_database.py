@@ -43,14 +43,14 @@ def test_without_a_password_all_is_shown(url: str) -> None:
 )
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
-        open_database(url)
+        open_database(url, create=True)
 
 
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "postgresql://h/n", "postgres://h/n"])
 def test_opening_is_lazy(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection before it is needed: a server that is down is told by the verb that needs it."""
     monkeypatch.chdir(tmp_path)
-    database = open_database(url)
+    database = open_database(url, create=True)
     assert database.kind in url.replace("postgres:", "postgresql:")
     assert list(tmp_path.iterdir()) == []
     database.close()
@@ -59,14 +59,14 @@ def test_opening_is_lazy(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("use", ["reading", "writing"])
 def test_a_database_that_does_not_answer_is_unavailable(tmp_path: Path, use: str) -> None:
     for url in (f"sqlite:///{tmp_path}/no/such/folder/x.db", f"postgresql://u:{SECRET}@127.0.0.1:1/none"):
-        with pytest.raises(Unavailable) as caught, getattr(open_database(url), use)():
+        with pytest.raises(Unavailable) as caught, getattr(open_database(url, create=True), use)():
             pytest.fail("it was opened")
         assert SECRET not in str(caught.value)
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    opened = open_database(f"sqlite:///{tmp_path / 'x.db'}", create=True)
     with opened.writing() as tx:
         tx.run("CREATE TABLE t (n INTEGER)")
     yield opened

@@ -32,8 +32,13 @@ def upgrade() -> None:
         "entries",
         sa.Column("collection", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("added", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("object", sa.BigInteger(), nullable=False),
-        sa.Column("type", sa.SmallInteger(), nullable=False),
+        sa.Column("id_hash", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Integer(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("versioned", sa.Boolean(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("rank", sa.SmallInteger(), nullable=False),
         sa.Column("segment", sa.BigInteger(), nullable=False),
         sa.Column("start", sa.Integer(), nullable=False),
@@ -41,7 +46,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("collection", "added", name=op.f("pk_entries")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_entries_object", "entries", ["object", "collection"], unique=False)
+    op.create_index("ix_entries_id", "entries", ["id_hash", "collection"], unique=False)
     op.create_index("ix_entries_type", "entries", ["collection", "type", "added"], unique=False)
     op.create_table(
         "node",
@@ -53,18 +58,6 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("one", name=op.f("pk_node")),
     )
-    op.create_table(
-        "objects",
-        sa.Column("num", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("id_hash", sa.BigInteger(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("type", sa.SmallInteger(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("versioned", sa.Boolean(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("num", name=op.f("pk_objects")),
-    )
-    op.create_index("ix_objects_id_hash", "objects", ["id_hash"], unique=False)
     op.create_table(
         "quarantine",
         sa.Column("num", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -106,7 +99,7 @@ def upgrade() -> None:
     op.create_index("ix_statuses_finished", "statuses", ["finished"], unique=False)
     op.create_table(
         "types",
-        sa.Column("num", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("num", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("num", name=op.f("pk_types")),
         sa.UniqueConstraint("name", name=op.f("uq_types_name")),
@@ -123,6 +116,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["collection"], ["collections.num"], name=op.f("fk_keys_collection")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.UniqueConstraint("name", name=op.f("uq_keys_name")),
+    )
+    op.create_table(
+        "status_parts",
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("part", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("lines", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("status", "part", name=op.f("pk_status_parts")),
     )
     op.create_table(
         "cursors",
