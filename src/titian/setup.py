@@ -50,9 +50,9 @@ def init_node(
     )
     if (home / FILE).exists() or (home / DATABASE).exists():
         raise AlreadyExists(f"There is a node in {home} already.", advice="Choose another --home.")
+    opened = open_database(database or f"sqlite:///{home.absolute() / DATABASE}", create=True)
     missing = [path for path in (home, *home.parents) if not path.exists()]
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    opened = open_database(database or f"sqlite:///{home.absolute() / DATABASE}", create=True)
     try:
         migrate(opened)
         write_settings(home, {"database": database})

@@ -36,8 +36,8 @@ def import_verb(
 ) -> None:
     """Take STIX 2.1, MISP or CSV files into a collection.
 
-    Each object is checked by itself: what is valid is taken in, what is not is told with its rule. A file that cannot be
-    read to its end does not keep the others from being taken in, but the exit status is 1.
+    Each object is checked by itself: what is valid is taken in, what is not is told with its rule. A file that
+    cannot be read to its end does not keep the others from being taken in, but the exit status is 1.
     """
     with node(home) as opened, file_progress(quiet=json) as advance:
         found = opened.collections.find(collection)

@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from titian.core.errors import Unavailable
+from titian.core.errors import InvalidInput, Unavailable
 from titian.store.database import CHECK, PerThread, Row, Transaction, insertion, without_password
 
 
@@ -84,6 +85,13 @@ class PostgresDatabase:
     kind = "postgresql"
 
     def __init__(self, url: str) -> None:
+        try:
+            conninfo_to_dict(url)
+        except psycopg.ProgrammingError:
+            # What the driver says repeats the address, and with it a password.
+            raise InvalidInput(
+                "The database address cannot be read.", advice="Give it as postgresql://user@host/name."
+            ) from None
         self.url = url
         self._connections = PerThread()
 

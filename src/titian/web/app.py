@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
@@ -89,7 +89,7 @@ def create_app(home: Path) -> ASGIApp:
     door = Door(node)
     state = TaxiiState(node)
 
-    def provide_visit(request: Any) -> Visit:
+    def provide_visit(request: Request[Any, Any, Any]) -> Visit:
         return Visit(door.admit(request), state)
 
     @asynccontextmanager

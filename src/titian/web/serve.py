@@ -6,7 +6,6 @@ import ipaddress
 import os
 import shutil
 import socket
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -93,12 +92,35 @@ def _numeric(host: str) -> tuple[socket.AddressFamily, str]:
     return family, str(address[0])
 
 
+def _run_folder(home: Path) -> Path:
+    """Make the folder of this run in the node's home, and remove those of runs that were killed."""
+    runs = home / "run"
+    runs.mkdir(mode=0o700, exist_ok=True)
+    for left in runs.iterdir():
+        if not (left.name.isdigit() and _is_running(int(left.name))):
+            shutil.rmtree(left, ignore_errors=True)
+    run = runs / str(os.getpid())
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(mode=0o700)
+    return run
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def serve(listening: Listening) -> None:
     """Serve until SIGINT or SIGTERM. The first worker that answers prints ``listening on URL``.
 
     A worker that dies is started again. Requests in hand are finished before the end.
     """
-    run = Path(tempfile.mkdtemp(prefix="titian-run-"))
+    run = _run_folder(listening.home)
     os.environ.update(
         {
             HOME: str(listening.home.absolute()),

@@ -13,6 +13,7 @@ import msgspec
 from litestar import Request, Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from titian.core.collection import STIX_MEDIA_TYPE, Collection, Selection, timestamp
@@ -133,7 +134,7 @@ def api_root(visit: Guest) -> ASGIResponse:
 
 
 @get("/root/status/{status_id:str}/", sync_to_thread=False)
-def status(visit: Guest, status_id: str) -> ASGIResponse:
+def status(visit: Guest, status_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 4.3: only who made the request may ask what became of it."""
     receipt = visit.taxii.node.intake.receipt(status_id, visit.view.reader.id)
     if receipt is None:
@@ -148,7 +149,7 @@ def collections(visit: Guest) -> ASGIResponse:
 
 
 @get("/root/collections/{collection_id:str}/", sync_to_thread=False)
-def collection(visit: Guest, collection_id: str) -> ASGIResponse:
+def collection(visit: Guest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.2."""
     return _answer(_resource(visit.view.collection(collection_id)))
 
@@ -250,14 +251,14 @@ def _records(snapshot: CollectionView, selection: Selection) -> Any:
 
 
 @get("/root/collections/{collection_id:str}/manifest/")
-async def manifest(visit: Guest, request: AnyRequest, collection_id: str) -> ASGIResponse:
+async def manifest(visit: Guest, request: AnyRequest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.3."""
     query = visit.taxii.query(request, OF_OBJECTS)
     return await _read(visit, request, collection_id, "manifest", query, _manifest)
 
 
 @get("/root/collections/{collection_id:str}/objects/")
-async def objects(visit: Guest, request: AnyRequest, collection_id: str) -> ASGIResponse:
+async def objects(visit: Guest, request: AnyRequest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.4."""
     query = visit.taxii.query(request, OF_OBJECTS)
     return await _read(visit, request, collection_id, "objects", query, _envelope)
@@ -273,7 +274,9 @@ def _missing() -> NotFound:
 
 
 @get("/root/collections/{collection_id:str}/objects/{object_id:str}/")
-async def one_object(visit: Guest, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
+async def one_object(
+    visit: Guest, request: AnyRequest, collection_id: FromPath[str], object_id: FromPath[str]
+) -> ASGIResponse:
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
     query = _of_one(visit.taxii.query(request, OF_OBJECT), object_id)
 
@@ -287,7 +290,9 @@ async def one_object(visit: Guest, request: AnyRequest, collection_id: str, obje
 
 
 @get("/root/collections/{collection_id:str}/objects/{object_id:str}/versions/")
-async def versions(visit: Guest, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
+async def versions(
+    visit: Guest, request: AnyRequest, collection_id: FromPath[str], object_id: FromPath[str]
+) -> ASGIResponse:
     """TAXII 2.1 section 5.8."""
     query = _of_one(visit.taxii.query(request, OF_VERSIONS), object_id)
 
@@ -306,7 +311,9 @@ async def versions(visit: Guest, request: AnyRequest, collection_id: str, object
 
 
 @delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
-def remove_object(visit: Guest, request: AnyRequest, collection_id: str, object_id: str) -> ASGIResponse:
+def remove_object(
+    visit: Guest, request: AnyRequest, collection_id: FromPath[str], object_id: FromPath[str]
+) -> ASGIResponse:
     """TAXII 2.1 section 5.7: every version unless ``match[version]`` names some."""
     query = visit.taxii.query(request, OF_DELETE, strictly=True)
     chosen = query.selection if query.names_versions else query.selection.of_all_versions()
@@ -316,7 +323,7 @@ def remove_object(visit: Guest, request: AnyRequest, collection_id: str, object_
 
 
 @post("/root/collections/{collection_id:str}/objects/", status_code=202)
-async def add_objects(visit: Guest, request: AnyRequest, collection_id: str) -> ASGIResponse:
+async def add_objects(visit: Guest, request: AnyRequest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.5. The answer is sent when the objects, or the request, are durable (law 6)."""
     if not understood(request.headers.get("content-type", "")):
         raise UnsupportedMediaType(f"Send the objects as {MEDIA_TYPE}.")
