@@ -222,7 +222,7 @@ def signature(name: str, value: Any) -> str:
     if isinstance(tree, ast.ClassDef):
         made = [item for item in tree.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
         if issubclass(value, Enum):
-            return "\n".join(f"{name}.{each.name} = {each.value!r}" for each in value)
+            return "\n".join(f'{name}.{each.name} = "{each.value}"' for each in value)
         if not made:
             fields = [item for item in tree.body if isinstance(item, ast.AnnAssign)]
             star = ["*"] * getattr(getattr(value, "__struct_config__", None), "kw_only", False)

@@ -66,7 +66,5 @@ def test_a_module_lists_all_that_it_defines(name: str) -> None:
 def test_every_public_name_says_what_it_is() -> None:
     titian = importlib.import_module("titian")
     values = {name: getattr(titian, name) for name in titian.__all__}
-    called = {
-        name: value for name, value in values.items() if inspect.isclass(value) or inspect.isroutine(value)
-    }
+    called = {name: value for name, value in values.items() if inspect.isclass(value) or inspect.isroutine(value)}
     assert [name for name, value in called.items() if not inspect.getdoc(value)] == []

@@ -71,9 +71,7 @@ def lines_that_match(patterns: list[str]) -> list[str]:
         text = path.read_bytes().decode("utf-8", errors="replace")
         if wanted.search(text):
             numbered = enumerate(text.splitlines(), 1)
-            found += [
-                f"{path.relative_to(ROOT)}:{n}: {line[:160]}" for n, line in numbered if wanted.search(line)
-            ]
+            found += [f"{path.relative_to(ROOT)}:{n}: {line[:160]}" for n, line in numbered if wanted.search(line)]
     return found
 
 
@@ -92,9 +90,7 @@ def paths_of_this_machine(text: str) -> list[str]:
 def test_nothing_names_a_path_of_this_machine() -> None:
     texts = {path: path.read_bytes().decode("utf-8", errors="replace") for path in tracked()}
     found = {
-        str(path.relative_to(ROOT)): named
-        for path, text in texts.items()
-        if (named := paths_of_this_machine(text))
+        str(path.relative_to(ROOT)): named for path, text in texts.items() if (named := paths_of_this_machine(text))
     }
     assert found == {}
 

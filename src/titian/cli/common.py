@@ -33,6 +33,7 @@ from titian.node import Node, open_node
 DEFAULT_HOME: Final = Path("~/.titian")
 _NEVER_FOLDED: Final = 100_000
 """Columns of a line that goes to a file or a program."""
+_LONGEST_WHAT: Final = 36
 
 Home = Annotated[
     Path,
@@ -68,13 +69,19 @@ def table(title: str, columns: dict[str, str], rows: list[tuple[Any, ...]]) -> N
     console.print(made)
 
 
+def _short(what: str) -> str:
+    """What fits beside a bar of a narrow terminal: a title of another server can be as long as it likes."""
+    text = shown(what)
+    return text if len(text) <= _LONGEST_WHAT else text[: _LONGEST_WHAT - 1] + "…"
+
+
 @contextmanager
 def progress(what: str, total: int | None = None, *, quiet: bool = False) -> Iterator[Any]:
     """A progress bar on standard error; yields what is called with each further count."""
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
                TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn()]  # fmt: skip
     with Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True) as bar:
-        task = bar.add_task(shown(what), total=total, rate="")
+        task = bar.add_task(_short(what), total=total, rate="")
 
         def advance(count: int) -> None:
             bar.advance(task, count)

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from titian.cli.failure import tell
-from titian.web.serve import Listening, check_listening, serve
+from titian.cli.serve import serve_verb
 
 
 def _end_with_the_demo() -> None:
@@ -22,7 +22,7 @@ def main(home: str, port: str) -> None:
     """Serve the node in ``home`` until SIGTERM, or until nobody holds standard input open."""
     threading.Thread(target=_end_with_the_demo, name="titian-demo", daemon=True).start()
     try:
-        serve(check_listening(Listening(home=Path(home), port=int(port))))
+        serve_verb(home=Path(home), port=int(port))
     except Exception as error:
         sys.exit(tell(error))
 

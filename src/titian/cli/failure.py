@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import traceback
 from typing import Any, Final
 
@@ -65,5 +64,4 @@ def _tell_usage(error: Any) -> int:
     # The help that stands for a command without arguments has been printed already.
     if message := error.format_message():
         complain(message, advice=f"{context.command_path} --help" if context else None)
-    sys.stdout.flush()
     return int(error.exit_code)

@@ -43,7 +43,7 @@ def import_verb(
         found = opened.collections.find(collection)
         report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
     for name, why in report.failed:
-        complain(f"{name}: {why}")
+        complain(why if name in why else f"{name}: {why}")
     held = report.held
     if json:
         print_json(

@@ -4,7 +4,7 @@
 
     TitianError                      what went wrong, and what to do next
     ├── InvalidInput                 what was given cannot be read
-    │   ├── InvalidTimestamp         not an RFC 3339 timestamp as STIX 2.1 section 3.2 wants it
+    │   ├── InvalidTimestamp         not an RFC 3339 timestamp as STIX 2.1 section 2.16 wants it
     │   ├── InvalidFilter            a TAXII filter or page token that cannot be used
     │   └── UnreadableFile           a file that is not what its format says
     ├── NotFound                     no such thing, or none that this reader may know of
@@ -38,7 +38,7 @@ class InvalidInput(TitianError):
 
 
 class InvalidTimestamp(InvalidInput, ValueError):
-    """Not an RFC 3339 timestamp as STIX 2.1 section 3.2 wants it."""
+    """Not an RFC 3339 timestamp as STIX 2.1 section 2.16 wants it."""
 
 
 class InvalidFilter(InvalidInput):

@@ -34,7 +34,7 @@ _SHOWN = 40
 
 _SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _BASE64 = "[A-Za-z0-9+/]"
-_tokens = re.compile(
+_TOKEN = (
     rf"""(?:[{_SPACE}]++|/\*.*?\*/|//[^\r\n]*+)*+(?:"""
     r"""(?P<string>'[^'\\]*+(?:\\['\\][^'\\]*+)*+')"""
     r"""|(?P<sign>[][():,*]|\.(?![0-9]))"""
@@ -49,9 +49,9 @@ _tokens = re.compile(
     r"""|(?P<negative>-(?:[0-9]*+\.[0-9]++|0|[1-9][0-9]*+))"""
     r"""|(?P<whole>\+?(?:0|[1-9][0-9]*+))"""
     r"""|(?P<end>\Z)"""
-    r"""|(?P<nothing>.))""",
-    re.DOTALL,
-).finditer
+    r"""|(?P<nothing>.))"""
+)
+_tokens = re.compile(_TOKEN, re.DOTALL).finditer
 _opens_rightly = re.compile(r"[(\s]*+\[").match
 """The parser wants it so: no comment before the first square bracket."""
 
