@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from support.stix import Object, text
-from titian.core.collection import ALL, Appended, Collection, Incoming, Page, Record, Selection
+from titian.core.collection import ALL, Appended, Collection, Incoming, Page, Record, Selection, timestamp
 from titian.exchange.hold import judge
 from titian.store import segments
 from titian.store.database import Transaction, open_database
@@ -62,10 +62,10 @@ _numbers = itertools.count(1)
 
 
 def thing(size: int = 0, *, kind: str = "malware", version: int = 1, identifier: str | None = None) -> Incoming:
-    """An object that the store cannot tell from STIX, of about ``size`` bytes."""
+    """An object that the store cannot tell from STIX, of about ``size`` bytes; its version says microseconds."""
     identifier = identifier or f"{kind}--{next(_numbers):032x}"
     raw = json.dumps({"type": kind, "id": identifier, "v": version, "pad": "x" * max(0, size - 100)}).encode()
-    return Incoming(identifier, kind, version, raw)
+    return Incoming(identifier, kind, version, raw, timestamp(version))
 
 
 def append(store: Store, where: Collection, *items: Incoming, source: str = "test") -> list[Appended]:
@@ -118,18 +118,22 @@ def all_bytes(store: Store, where: Collection) -> bytes:
 
 
 def quarantined(store: Store, identifiers: Iterable[str]) -> list[bytes]:
+    return sorted(raw for _, _, raw in aside(store, identifiers))
+
+
+def aside(store: Store, identifiers: Iterable[str]) -> list[tuple[int, str, bytes]]:
+    """What the quarantine holds of some objects: in which collection it was sent, why it is there, its bytes."""
+    select = "SELECT collection, reason, raw FROM quarantine WHERE id = ? ORDER BY num"
     with store.reading() as tx:
-        rows = [
-            row for each in sorted(set(identifiers)) for row in tx.all("SELECT raw FROM quarantine WHERE id = ?", each)
-        ]
-    return sorted(bytes(row[0]) for row in rows)
+        rows = [row for each in sorted(set(identifiers)) for row in tx.all(select, each)]
+    return [(where, reason.partition(":")[0], bytes(raw)) for where, reason, raw in rows]
 
 
 # What must hold
 
 
 def check_invariants(store: Store, *collections: Collection) -> None:
-    """The three tables tell one story: counts, places, ranks, bytes, order."""
+    """The tables tell one story: counts, places, ranks, bytes, order."""
     with store.reading() as tx:
         for where in collections:
             _check(tx, where)
@@ -185,6 +189,7 @@ def _check_ranks(entries: Sequence[tuple[object, ...]]) -> None:
     for row in entries:
         versions[row[5]].append((row[6], row[4]))
     for identifier, mine in versions.items():
+        assert len({version for version, _ in mine}) == len(mine), "each version once"
         ranks = [rank for _, rank in sorted(mine)]
         wanted = [0] * len(ranks)
         wanted[0] |= FIRST

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from store_support import Clock, append, held, set_up, thing
 
 from titian.core.collection import Collection
+from titian.core.errors import Unavailable
 from titian.store.admin import Collections
+from titian.store.postgres import _CONNECTION
 from titian.store.store import Store
 
 
@@ -33,12 +39,89 @@ def test_postgresql_waits_for_each_commit(new_url: Callable[[], str]) -> None:
     url = store.database.url
     store.close()
     again = Store(url)
-    with again.reading() as tx:
-        assert tx.one("SHOW synchronous_commit") == ("off",), "what the server would do by itself"
+    with closing(psycopg.connect(url)) as plain:
+        assert plain.execute("SHOW synchronous_commit").fetchone() == ("off",), "what the server would do by itself"
     with again.writing() as tx:
         assert tx.one("SHOW synchronous_commit") == ("on",)
         assert tx.one("SHOW fsync") == ("on",)
     again.close()
+
+
+@pytest.mark.parametrize("use", ["reading", "writing"])
+@pytest.mark.parametrize(
+    ("name", "value"), [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "2min")]
+)
+def test_a_writer_that_stopped_does_not_hold_up_the_others_for_ever(
+    fresh_store: Store, use: str, name: str, value: str
+) -> None:
+    if fresh_store.database.kind != "postgresql":
+        pytest.skip("SQLite waits as long as its busy timeout says")
+    with getattr(fresh_store, use)() as tx:
+        assert tx.one(f"SHOW {name}") == (value,)
+
+
+def test_what_the_address_asks_of_the_server_is_kept(new_url: Callable[[], str]) -> None:
+    """libpq's ``options``: an administrator who names a schema there means it, also beside what we set."""
+    url = new_url()
+    if not url.startswith("postgresql"):
+        pytest.skip("SQLite has no server")
+    with closing(psycopg.connect(url, autocommit=True)) as plain:
+        plain.execute("CREATE SCHEMA kept_apart")
+    joined = "&" if "?" in url else "?"
+    with closing(set_up(f"{url}{joined}options=-c%20search_path%3Dkept_apart", Clock())) as store:
+        with store.writing() as tx:
+            found = [tx.one(f"SHOW {name}") for name in ("search_path", "lock_timeout")]
+        assert found == [("kept_apart",), ("30s",)]
+
+
+def test_a_writer_that_is_held_up_is_told(fresh_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an error of ours, that is tried again, and nothing of it is written."""
+    if fresh_store.database.kind == "sqlite":
+        monkeypatch.setattr("titian.store.database.BUSY_SECONDS", 0.1)
+    else:
+        options = {**_CONNECTION, "options": "-c lock_timeout=100ms"}
+        monkeypatch.setattr("titian.store.postgres._CONNECTION", options)
+    hurried = Store(fresh_store.database.url)
+    with fresh_store.writing(), pytest.raises(Unavailable), hurried.writing():
+        pytest.fail("two write at once")
+    with hurried.writing() as tx:
+        tx.one("SELECT 1")
+    hurried.close()
+
+
+def test_no_thread_leaves_a_connection_behind(fresh_store: Store) -> None:
+    """Threads come and go with requests; connections that stay would use a server up."""
+    if fresh_store.database.kind != "postgresql":
+        pytest.skip("SQLite has no server to ask; see the unit tests")
+
+    def connections() -> int:
+        with fresh_store.writing() as tx:
+            row = tx.one("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        assert row is not None
+        return int(row[0])
+
+    def read() -> None:
+        with fresh_store.reading() as tx:
+            tx.one("SELECT 1")
+
+    before = connections()
+    for _ in range(5):
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join(10)
+    until = time.monotonic() + 10
+    while connections() > before and time.monotonic() < until:
+        time.sleep(0.02)  # a backend takes a moment to end
+    assert connections() == before
+
+
+def test_what_is_deleted_is_overwritten(fresh_store: Store) -> None:
+    """``secure_delete`` on every connection: what was taken out must not lie in free pages of the file."""
+    if fresh_store.database.kind != "sqlite":
+        pytest.skip("SQLite's settings")
+    for use in (fresh_store.reading, fresh_store.writing):
+        with use() as tx:
+            assert tx.one("PRAGMA secure_delete") == (1,)
 
 
 def test_readers_cannot_write(store: Store) -> None:

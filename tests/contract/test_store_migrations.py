@@ -89,18 +89,28 @@ def test_migrating_again_changes_nothing(new_url: NewUrl) -> None:
     again.close()
 
 
-def test_an_empty_database_holds_no_node(new_url: NewUrl) -> None:
-    with pytest.raises(NotFound, match="titian init"):
-        Store(new_url())
-
-
-def test_what_is_not_opened_is_closed(new_url: NewUrl) -> None:
-    """A node that cannot be used keeps no connection: `titian check` in a loop would use them all up."""
+@pytest.fixture
+def empty(new_url: NewUrl) -> str:
+    """A database that is there, with nothing in it."""
     url = new_url()
+    database = open_database(url, create=True)
+    with database.writing() as tx:
+        tx.one("SELECT 1")
+    database.close()
+    return url
+
+
+def test_an_empty_database_holds_no_node(empty: str) -> None:
+    with pytest.raises(NotFound, match="titian init"):
+        Store(empty)
+
+
+def test_what_is_not_opened_is_closed(empty: str) -> None:
+    """A node that cannot be used keeps no connection: `titian check` in a loop would use them all up."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         with contextlib.suppress(NotFound):
-            Store(url)
+            Store(empty)
         gc.collect()
     assert [str(one.message) for one in caught if issubclass(one.category, ResourceWarning)] == []
 

@@ -174,7 +174,12 @@ RIGHTS = [
     pytest.param(Role.WRITER, "all", True, False, (True, True, False), id="writer of a read-only one"),
     pytest.param(Role.WRITER, "all", False, True, (True, False, True), id="writer of an inbox"),
     pytest.param(Role.READER, "all", False, True, (False, False, False), id="reader of an inbox"),
-    pytest.param(Role.ADMIN, "all", False, False, (False, False, False), id="admin of a closed one"),
+    pytest.param(Role.WRITER, "all", False, False, (False, False, False), id="writer of a closed one"),
+    pytest.param(Role.ADMIN, "all", True, False, (True, True, True), id="admin of a read-only one"),
+    pytest.param(Role.ADMIN, "all", False, True, (True, True, True), id="admin of an inbox"),
+    pytest.param(Role.ADMIN, "all", False, False, (True, True, True), id="admin of a closed one"),
+    pytest.param(Role.ADMIN, "this", False, False, (True, True, True), id="admin of this closed one"),
+    pytest.param(Role.ADMIN, "another", False, False, (False, False, False), id="admin of another closed one"),
 ]
 
 

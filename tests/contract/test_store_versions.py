@@ -6,9 +6,23 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from store_support import append, check_invariants, page, raws, records, remove, thing
+from store_support import (
+    Clock,
+    append,
+    check_invariants,
+    held,
+    incoming,
+    page,
+    raws,
+    records,
+    remove,
+    thing,
+)
 
-from titian.core.collection import ALL, LAST, Collection, Incoming, Selection, Versions
+from support.stix import ipv4, malware
+
+from titian.core.collection import ALL, LAST, Collection, Incoming, Outcome, Selection, Versions, timestamp
+from titian.core.stix import Timestamp
 from titian.store.store import Store
 
 FIRST = Versions(last=False, first=True)
@@ -28,10 +42,10 @@ def three(identifier: str = "") -> list[Incoming]:
 def read(store: Store, where: Collection, versions: Versions, **options: object) -> list[int]:
     """The versions served, in order."""
     selection = Selection(versions=versions, **options)  # type: ignore[arg-type]
-    found = records(store, where, selection)
+    found = [Timestamp.parse(record.version).micros for record in records(store, where, selection)]
     served = raws(page(store, where, selection))
-    assert all(b'"v": %d' % each.version in raw for each, raw in zip(found, served, strict=True))
-    return [record.version for record in found]
+    assert all(b'"v": %d' % version in raw for version, raw in zip(found, served, strict=True))
+    return found
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)
@@ -125,3 +139,59 @@ def test_spec_version(store: Store, collection: Collection, spec_versions: set[s
         selection = Selection(spec_versions=chosen, ids=ids)
         assert page(store, collection, selection).count == len(records(store, collection, selection)) == count
     assert remove(store, collection, item.id, Selection(versions=ALL, spec_versions=chosen)) == count
+
+
+SPELLINGS = [
+    "2024-01-01T00:00:00.000Z",
+    "2024-01-01T00:00:00.123Z",
+    "2024-01-01T00:00:00.123000Z",
+    "2024-01-01T00:00:00.123456Z",
+    "2024-01-01T00:00:00.123456789Z",
+]
+
+
+@pytest.mark.parametrize("modified", SPELLINGS)
+def test_a_version_is_shown_to_the_letter(store: Store, collection: Collection, modified: str) -> None:
+    """TAXII 2.1 section 5.3.1: what a client compares with ``modified`` and sends back as ``match[version]``."""
+    item = incoming(malware(created="2023-01-01T00:00:00.000Z", modified=modified))
+    for outcome in (Outcome.ADDED, Outcome.KNOWN):
+        (appended,) = append(store, collection, item)
+        assert (appended.version, appended.outcome) == (modified, outcome)
+    assert [record.version for record in records(store, collection)] == [modified]
+    asked = Selection(versions=exactly(Timestamp.parse(modified).micros))
+    assert raws(page(store, collection, asked)) == [item.raw]
+    check_invariants(store, collection)
+
+
+def test_what_has_no_version_shows_when_it_came_first(
+    store: Store, clock: Clock, new_collection: Callable[[], Collection]
+) -> None:
+    """TAXII 2.1 section 5.3.1; in each collection by itself, and anew when it was taken out."""
+    one, other = new_collection(), new_collection()
+    item = incoming(ipv4("198.51.100.79"))
+    shown = []
+    for where in (one, one, other):
+        (appended,) = append(store, where, item)
+        shown.append(appended.version)
+        assert [record.version for record in records(store, where)] == [appended.version]
+        clock.now += 1_000_001
+    start = clock.now - 3_000_003
+    assert shown == [timestamp(start), timestamp(start), timestamp(start + 2_000_002)]
+    remove(store, one, item.id)
+    (appended,) = append(store, one, item)
+    assert appended.version == timestamp(clock.now)
+    assert [record.version for record in records(store, other)] == shown[2:]
+
+
+def test_an_object_has_versions_or_none(store: Store, collection: Collection) -> None:
+    """One id sent with and without a version: never two lines of one object that no reader could order."""
+    with_version, without = thing(version=5), thing()
+    bare = Incoming(with_version.id, with_version.type, None, with_version.raw)
+    named = Incoming(without.id, without.type, 7, without.raw, timestamp(7))
+    append(store, collection, with_version, Incoming(without.id, without.type, None, without.raw))
+    for batch in ([bare, named], [bare], [named]):
+        assert {each.outcome for each in append(store, collection, *batch)} == {Outcome.KNOWN}
+    rival = Incoming(without.id, without.type, 8, without.raw.replace(b"malware", b"another", 1), timestamp(8))
+    assert [each.outcome for each in append(store, collection, rival)] == [Outcome.CONFLICT]
+    assert held(store, collection) == [with_version.raw, without.raw]
+    check_invariants(store, collection)

@@ -36,6 +36,8 @@ app = typer.Typer(add_completion=False)
 COLLECTION: Final = "Technology and terrorism"
 _FIRST, _SECOND = ("Indonesia (demo)", "ID"), ("Japan (demo)", "JP")
 _USER: Final = "japan"
+_PATIENCE: Final = 5.0
+"""Seconds in which the first node may end gracefully. Nobody but the demo has anything there to lose."""
 
 
 @app.command(epilog="Example:  titian demo --once")
@@ -103,7 +105,7 @@ def _load(home: Path, *, quiet: bool) -> tuple[str, str]:
 
 @contextmanager
 def _serving(home: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve a node in a process of its own; yields its URL. Whoever runs the demo has no settings in there."""
+    """Serve a node in a process of its own; yields its URL and the process. The user's settings stay outside."""
     command = [sys.executable, "-m", demo_node.__name__, str(home), str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT)}
     with subprocess.Popen(  # noqa: S603
@@ -118,7 +120,7 @@ def _serving(home: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[str]
         finally:
             process.terminate()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=_PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -182,7 +184,8 @@ def _invitation(url: str, collection: str, key: str) -> list[str]:
     place = f"{url}taxii2/root/collections/{collection}/"
     return [
         "",
-        f"The first node stays up at {url}taxii2/ (Ctrl-C ends it). Ask it, with curl:",
+        f"The first node stays up at {url}taxii2/ (Ctrl-C ends it).",
+        "Ask it with curl:",
         "",
         f"curl -s -H 'Authorization: Bearer {key}' \\",
         "  -H 'Accept: application/taxii+json;version=2.1' \\",

@@ -81,7 +81,7 @@ def check_listening(listening: Listening) -> Listening:
             f"{listening.host} port {listening.port} cannot be used: {getattr(error, 'strerror', None) or error}.",
             advice="Choose another --host or --port; --port 0 takes a free one.",
         ) from error
-    name = "" if address == listening.host else listening.host
+    name = "" if ":" in listening.host or address == listening.host else listening.host
     return msgspec.structs.replace(listening, host=address, port=port, name=name)
 
 

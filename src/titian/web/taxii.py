@@ -192,15 +192,24 @@ class _Reading:
         encoding = encoding_for(self.request.headers.get("accept-encoding", ""))
         what = (self.endpoint, query.binding, selection.after, selection.limit, encoding)
         etag = taxii.etag((held.id, held.generation, held.last_added, reader, *what))
-        if _same(self.request.headers.get("if-none-match"), etag):
-            return ASGIResponse(status_code=304, headers={"etag": etag, **_HEADERS})
+        given = self.request.headers.get("if-none-match", "")
+        tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+        if etag in tags:
+            return _unchanged(etag)
         found = taxii.cache.get(etag) if keep else None
         if found is None:
             found = _finish(*self.build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to)), encoding)
             found.headers["etag"] = etag
             if keep:
                 taxii.cache.put(etag, found)
+        # RFC 9110 section 13.1.2: * asks whether there is anything at all, and by now we know that there is.
+        if "*" in tags:
+            return _unchanged(etag)
         return ASGIResponse(body=found.body, headers=found.headers)
+
+
+def _unchanged(etag: str) -> ASGIResponse:
+    return ASGIResponse(status_code=304, headers={"etag": etag, **_HEADERS})
 
 
 def _finish(body: bytes, first: int, last: int, encoding: str | None) -> Answer:
@@ -212,11 +221,6 @@ def _finish(body: bytes, first: int, last: int, encoding: str | None) -> Answer:
         body = compress(body, encoding)
         headers["content-encoding"] = encoding
     return Answer(body, headers)
-
-
-def _same(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110 section 13.1.2. ``*`` asks whether there is anything at all, which only an answer can say."""
-    return if_none_match is not None and etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
 
 
 def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:

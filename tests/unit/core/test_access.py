@@ -72,8 +72,12 @@ def test_what_has_not_the_form_of_a_key(given_key: str) -> None:
         pytest.param(Role.ADMIN, None, True, True, True, True, True, id="admin"),
         pytest.param(Role.WRITER, 1, True, True, True, True, True, id="writer of this one"),
         pytest.param(Role.ADMIN, 2, True, True, False, False, False, id="admin of another one"),
-        pytest.param(Role.ADMIN, None, False, True, True, False, True, id="an inbox"),
-        pytest.param(Role.ADMIN, None, True, False, True, True, False, id="a read-only one"),
+        pytest.param(Role.ADMIN, None, False, True, True, True, True, id="admin before an inbox"),
+        pytest.param(Role.ADMIN, None, True, False, True, True, True, id="admin of a read-only one"),
+        pytest.param(Role.ADMIN, 1, False, False, True, True, True, id="admin of this closed one"),
+        pytest.param(Role.ADMIN, 2, False, False, False, False, False, id="admin of another closed one"),
+        pytest.param(Role.WRITER, None, False, True, True, False, True, id="writer before an inbox"),
+        pytest.param(Role.WRITER, None, True, False, True, True, False, id="writer of a read-only one"),
         pytest.param(Role.READER, None, False, True, True, False, False, id="reader before an inbox"),
     ],
 )
@@ -99,3 +103,6 @@ def test_a_key_does_nothing_with_what_it_does_not_see(
     holder = key(role, scope)
     assert holder.sees(collection) or not (holder.reads(collection) or holder.writes(collection))
     assert not (role is Role.READER and holder.writes(collection))
+    if role is not Role.ADMIN:
+        assert not (holder.reads(collection) and not readable), "a flag binds every partner's key"
+        assert not (holder.writes(collection) and not writable)

@@ -187,10 +187,14 @@ _LITERAL = _ORDERABLE | st.sampled_from(["true", "false"])
 _STEP = st.one_of(
     (_NAME | _STRING).map(lambda name: "." + name),
     st.integers(0, 99).map(lambda index: f"[{index}]"),
-    st.sampled_from([".src_ref", ".hashes.'SHA-256'", "[*]", "[ * ]"]),
+    st.sampled_from([".src_ref", "[*]", "[ * ]"]),
 )
 _PATH = st.builds(
-    lambda kind, first, steps: f"{kind}:{first}{''.join(steps)}", _TYPE, _NAME | _STRING, st.lists(_STEP, max_size=3)
+    lambda kind, first, steps, last: f"{kind}:{first}{''.join(steps)}{last}",
+    _TYPE,
+    _NAME | _STRING,
+    st.lists(_STEP, max_size=3),
+    st.sampled_from(["", "", ".hashes.'SHA-256'"]),
 )
 _TEST = st.one_of(
     st.tuples(st.sampled_from(["=", "==", "!=", "<>"]), _LITERAL),
@@ -337,6 +341,12 @@ def test_the_parser_is_asked_once_for_each_way_of_being_wrong(asked: list[str]) 
         assert pattern_error(f"[a:b = {number}") is not None
         assert pattern_error(f"[a:b = {number} {number}]") is not None
     assert asked == ["[a:b = 0", "[a:b = 0 0]"]
+
+
+def test_the_parser_is_asked_a_limited_number_of_times(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> None:
+    monkeypatch.setattr(module, "MOST_ASKED", 2)
+    assert None not in [pattern_error(pattern) for pattern in ("[", "[a", "[a:", "[a:b", "[")]
+    assert asked == ["[", "[a"]
 
 
 def test_the_parser_is_not_asked_about_long_patterns(asked: list[str]) -> None:
