@@ -28,9 +28,7 @@ class Node:
 
     def __init__(self, home: Path, *, database: str | None = None) -> None:
         self.home = home
-        self._run(
-            "init", "--name", "Benchmark", "--country", "ID", *(("--database", database) if database else ())
-        )
+        self._run("init", "--name", "Benchmark", "--country", "ID", *(("--database", database) if database else ()))
         self._collections: dict[str, str] = {}
         self.add_collection("main")
         self._keys = {role: self._key(role) for role in ("reader", "writer")}

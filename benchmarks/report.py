@@ -130,7 +130,5 @@ def _one_line(reason: object) -> str:
 
 def revision() -> str:
     """The commit that was measured, empty outside a checkout."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip()

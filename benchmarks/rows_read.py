@@ -45,9 +45,7 @@ def pages(bench: Bench) -> Iterator[Figure]:
     yield _beside_medallion(bench, first[small], again[small])
 
 
-def _page_figures(
-    name: str, first: dict[str, list[float]], again: dict[str, list[float]]
-) -> Iterator[Figure]:
+def _page_figures(name: str, first: dict[str, list[float]], again: dict[str, list[float]]) -> Iterator[Figure]:
     what = f"GET everything, {name} objects" if name != "demo" else "GET everything, the demo's set"
     for label, found, wanted in (("first read", first, 0.3), ("repeated read", again, 0.8)):
         yield Figure(
@@ -87,9 +85,7 @@ def _beside_medallion(bench: Bench, first: Sequence[float], again: Sequence[floa
     )
 
 
-def _limit_pages(
-    bench: Bench, sides: dict[str, tuple[Node, list[str]]]
-) -> dict[str, tuple[Target, list[bytes]]]:
+def _limit_pages(bench: Bench, sides: dict[str, tuple[Node, list[str]]]) -> dict[str, tuple[Target, list[bytes]]]:
     """For each side a constant server's requests whose answers are the same bytes as that side's pages."""
     answers: dict[str, bytes] = {}
     names: dict[str, list[str]] = {}

@@ -68,9 +68,7 @@ def loading(bench: Bench) -> Iterator[Figure]:
 
 
 def _posting(bench: Bench, node: Node) -> Turn:
-    return lambda: _objects_per_second(
-        node.post(bench.fresh_batches(bench.sizes.batches), collection="posts")
-    )
+    return lambda: _objects_per_second(node.post(bench.fresh_batches(bench.sizes.batches), collection="posts"))
 
 
 def _objects_per_second(seconds: list[float]) -> float:

@@ -168,9 +168,7 @@ def stamp(number: int) -> str:
     return _STAMP.format(number % 60, number)
 
 
-def head(
-    status: int = 200, *, media: str | None = MEDIA_TYPE, length: int | None = None, **more: str
-) -> bytes:
+def head(status: int = 200, *, media: str | None = MEDIA_TYPE, length: int | None = None, **more: str) -> bytes:
     """Return a status line and headers; ``more`` are further headers, ``_`` standing for ``-``."""
     lines = [f"HTTP/1.1 {status} X", "Connection: close"]
     lines += [f"Content-Type: {media}"] if media is not None else []
@@ -343,11 +341,7 @@ def _status(call: Call, **fields: Any) -> Answer:
 
 
 def _pending(call: Call, **fields: Any) -> Answer | None:
-    return (
-        _status(call, status="pending", **fields)
-        if call.method == "POST" or "/status/" in call.path
-        else None
-    )
+    return _status(call, status="pending", **fields) if call.method == "POST" or "/status/" in call.path else None
 
 
 def _discovery(**fields: Any) -> Callable[[Call], Answer | None]:
@@ -431,25 +425,19 @@ PAGING = [
     Hostile(
         "next-as-number",
         "complete",
-        on_objects(
-            lambda call: page([_number(call)], **({} if _number(call) else {"more": True, "next": 7}))
-        ),
+        on_objects(lambda call: page([_number(call)], **({} if _number(call) else {"more": True, "next": 7}))),
         objects=2,
         requests=2,
     ),
     Hostile("next-as-object", "untrusted", always(page([1], more=True, next={"a": 1})), requests=1),
-    Hostile(
-        "next-of-a-megabyte", "untrusted", always(page([1], more=True, next="x" * (1 << 20))), requests=1
-    ),
+    Hostile("next-of-a-megabyte", "untrusted", always(page([1], more=True, next="x" * (1 << 20))), requests=1),
     Hostile(
         "dates-go-back",
         "untrusted",
         on_objects(lambda call: page([call.number], more=True, last=stamp(50 - call.number))),
         requests=3,
     ),
-    Hostile(
-        "date-in-the-future", "untrusted", always(page([1], last="9999-12-31T23:59:59.999999Z")), requests=1
-    ),
+    Hostile("date-in-the-future", "untrusted", always(page([1], last="9999-12-31T23:59:59.999999Z")), requests=1),
     Hostile(
         "javascript-dates",
         "complete",
@@ -460,9 +448,7 @@ PAGING = [
     ),
     Hostile("date-that-is-none", "complete", always(page([1], last="yesterday")), objects=1, requests=1),
     Hostile("date-out-of-range", "complete", always(page([1], last="2026-99-99T99:99:99Z")), objects=1),
-    Hostile(
-        "date-that-is-none-more", "untrusted", always(page([1], more=True, last="yesterday")), requests=1
-    ),
+    Hostile("date-that-is-none-more", "untrusted", always(page([1], more=True, last="yesterday")), requests=1),
     Hostile("empty-object", "complete", always(reply(b"{}")), objects=0, requests=1),
     Hostile("empty-list", "complete", always(reply(b'{"objects":[]}')), objects=0, requests=1),
     Hostile("null-list", "complete", always(reply(b'{"objects":null,"more":null,"next":null}')), objects=0),
@@ -471,14 +457,10 @@ PAGING = [
 BODIES = [
     Hostile("login-page", "untrusted", always(reply(b"<html>", media="text/html")), requests=1),
     Hostile("plain-json", "untrusted", always(page([1], media="application/json")), requests=1),
-    Hostile(
-        "taxii-2.0", "untrusted", always(page([1], media="application/vnd.oasis.taxii+json; version=2.0"))
-    ),
+    Hostile("taxii-2.0", "untrusted", always(page([1], media="application/vnd.oasis.taxii+json; version=2.0"))),
     Hostile("taxii-9", "untrusted", always(page([1], media="application/taxii+json;version=9")), requests=1),
     Hostile("no-media-type", "untrusted", always(page([1], media=None)), requests=1),
-    Hostile(
-        "no-version", "complete", always(page([1], media="application/taxii+json")), objects=1, requests=1
-    ),
+    Hostile("no-version", "complete", always(page([1], media="application/taxii+json")), objects=1, requests=1),
     Hostile(
         "spaced-media-type",
         "complete",
@@ -519,18 +501,14 @@ BODIES = [
         "endless-chunks",
         "untrusted",
         on_objects(
-            lambda call: _after_head(
-                head(Transfer_Encoding="chunked"), _again(b"100000\r\n" + _ZEROS + b"\r\n", 500)
-            )
+            lambda call: _after_head(head(Transfer_Encoding="chunked"), _again(b"100000\r\n" + _ZEROS + b"\r\n", 500))
         ),
         requests=1,
     ),
     Hostile(
         "endless-tiny-chunks",
         "untrusted",
-        on_objects(
-            lambda call: _after_head(head(Transfer_Encoding="chunked"), _again(b"1\r\n \r\n" * 10_000, 500))
-        ),
+        on_objects(lambda call: _after_head(head(Transfer_Encoding="chunked"), _again(b"1\r\n \r\n" * 10_000, 500))),
         requests=1,
         slow=True,
     ),
@@ -546,9 +524,7 @@ BODIES = [
     Hostile("no-length-at-all", "complete", on_objects(lambda call: [head(), b"{}"]), objects=0, requests=1),
     Hostile("gzip-bomb", "untrusted", on_objects(lambda call: _bomb(1)), requests=1),
     Hostile("gzip-bomb-in-gzip", "untrusted", on_objects(lambda call: _bomb(2)), requests=1),
-    Hostile(
-        "gzip-damaged", "untrusted", always(reply(b"\x1f\x8bnothing", Content_Encoding="gzip")), requests=1
-    ),
+    Hostile("gzip-damaged", "untrusted", always(reply(b"\x1f\x8bnothing", Content_Encoding="gzip")), requests=1),
     Hostile(
         "gzip-cut",
         "untrusted",
@@ -591,16 +567,10 @@ TRANSPORT = [
         on_objects(lambda call: [head(Transfer_Encoding="chunked"), b"ff\r\n{"]),
         requests=3,
     ),
-    Hostile(
-        "cut-once", "complete", _first_then(lambda call: [head(length=9), b"{"], 1), objects=6, requests=5
-    ),
+    Hostile("cut-once", "complete", _first_then(lambda call: [head(length=9), b"{"], 1), objects=6, requests=5),
     Hostile("not-http", "untrusted", on_objects(lambda call: [b"SSH-2.0-OpenSSH_9.9\r\n\r\n"]), requests=1),
-    Hostile(
-        "switches-protocol", "untrusted", on_objects(lambda call: [head(101, Upgrade="h2c")]), requests=1
-    ),
-    Hostile(
-        "header-without-colon", "untrusted", on_objects(lambda call: [b"HTTP/1.1 200 X\r\nabc\r\n\r\n{}"])
-    ),
+    Hostile("switches-protocol", "untrusted", on_objects(lambda call: [head(101, Upgrade="h2c")]), requests=1),
+    Hostile("header-without-colon", "untrusted", on_objects(lambda call: [b"HTTP/1.1 200 X\r\nabc\r\n\r\n{}"])),
     Hostile("header-with-nul", "untrusted", on_objects(lambda call: [head(X="a\0b"), b"{}"]), requests=1),
     Hostile(
         "header-injection",
@@ -639,18 +609,14 @@ REFUSALS = [
     Hostile("forbidden", "refused", _error(403), requests=1),
     Hostile("not-found", "refused", _error(404), requests=1),
     Hostile("teapot", "refused", _error(418), requests=1),
-    Hostile(
-        "title-with-escapes", "refused", _error(400, "\x1b[2Jgone\r\n\u202eevil" + "x" * 9999), requests=1
-    ),
+    Hostile("title-with-escapes", "refused", _error(400, "\x1b[2Jgone\r\n\u202eevil" + "x" * 9999), requests=1),
     Hostile("title-with-key", "refused", _error(401, f"no such key: {HIDDEN}"), requests=1),
     Hostile("title-of-wrong-type", "refused", always(reply(b'{"title":[1]}', 400)), requests=1),
     Hostile("error-page", "refused", always(reply(b"<html>" + b"x" * (9 << 20), 404, media="text/html"))),
     Hostile("broken", "unavailable", _error(500), requests=1),
     Hostile("busy-for-ever", "unavailable", _error(429, Retry_After="1"), requests=3),
     Hostile("busy-for-years", "unavailable", _error(503, Retry_After="999999999"), requests=1),
-    Hostile(
-        "busy-until-9999", "unavailable", _error(503, Retry_After="Fri, 31 Dec 9999 23:59:59 GMT"), requests=1
-    ),
+    Hostile("busy-until-9999", "unavailable", _error(503, Retry_After="Fri, 31 Dec 9999 23:59:59 GMT"), requests=1),
     Hostile("busy-for-nonsense", "unavailable", _error(503, Retry_After="soon"), requests=3),
     Hostile(
         "busy-twice",
@@ -700,12 +666,8 @@ RESOURCES = [
         on("/api/collections/", lambda c: reply(b'{"collections":[' + b"5," * 3_000_000 + b"5]}")),
         act="collections",
     ),
-    Hostile(
-        "roots-elsewhere", "untrusted", _discovery(api_roots=["https://other.example/api/"]), act="discover"
-    ),
-    Hostile(
-        "roots-forged", "refused", _discovery(api_roots=["//evil.example/", "../x/", "/a/?b"]), act="discover"
-    ),
+    Hostile("roots-elsewhere", "untrusted", _discovery(api_roots=["https://other.example/api/"]), act="discover"),
+    Hostile("roots-forged", "refused", _discovery(api_roots=["//evil.example/", "../x/", "/a/?b"]), act="discover"),
     Hostile("roots-missing", "refused", _discovery(), act="discover"),
     Hostile("roots-null", "refused", _discovery(default=None, api_roots=None), act="discover"),
     Hostile("roots-no-list", "untrusted", _discovery(api_roots=5), act="discover"),
@@ -728,18 +690,14 @@ RESOURCES = [
         requests=40,
     ),
     Hostile("push-id-empty", "untrusted", lambda call: _pending(call, id=".."), act="add"),
-    Hostile(
-        "push-no-status", "untrusted", lambda c: reply(b"", 202) if c.method == "POST" else None, act="add"
-    ),
+    Hostile("push-no-status", "untrusted", lambda c: reply(b"", 202) if c.method == "POST" else None, act="add"),
     Hostile(
         "push-counts-of-nonsense",
         "untrusted",
         lambda call: _pending(call, total_count="many"),
         act="add",
     ),
-    Hostile(
-        "push-too-large", "complete", lambda c: reply(b"{}", 413) if c.method == "POST" else None, act="add"
-    ),
+    Hostile("push-too-large", "complete", lambda c: reply(b"{}", 413) if c.method == "POST" else None, act="add"),
 ]
 
 ROWS = [*PAGING, *BODIES, *TRANSPORT, *REFUSALS, *RESOURCES]

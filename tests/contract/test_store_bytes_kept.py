@@ -151,9 +151,7 @@ def test_a_dispute_between_collections_is_shown_to_the_nodes_people(
     check_invariants(store, one, other)
 
 
-def test_there_is_no_dispute_about_what_has_no_version(
-    store: Store, new_collection: Callable[[], Collection]
-) -> None:
+def test_there_is_no_dispute_about_what_has_no_version(store: Store, new_collection: Callable[[], Collection]) -> None:
     """Two nodes describe one address each in their way: that is not two contents of one version."""
     one, other = new_collection(), new_collection()
     item, more = (incoming(ipv4("198.51.100.80", **also)) for also in ({}, {"x_seen": 1}))

@@ -48,9 +48,7 @@ def test_postgresql_waits_for_each_commit(new_url: Callable[[], str]) -> None:
 
 
 @pytest.mark.parametrize("use", ["reading", "writing"])
-@pytest.mark.parametrize(
-    ("name", "value"), [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "2min")]
-)
+@pytest.mark.parametrize(("name", "value"), [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "2min")])
 def test_a_writer_that_stopped_does_not_hold_up_the_others_for_ever(
     fresh_store: Store, use: str, name: str, value: str
 ) -> None:

@@ -22,7 +22,10 @@ from typing import IO, NoReturn
 
 import sqlalchemy
 
-import titian.cli
+# Run as a script, this folder comes first, and its stix.py would stand before the package of that name.
+sys.path[:] = [place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))]
+
+import titian.cli  # noqa: E402
 
 
 def _child(argv: list[str], out: IO[bytes], err: IO[bytes]) -> NoReturn:

@@ -19,7 +19,10 @@ def init(
     name: Annotated[str, typer.Option(help="Who runs this node, as partners will read it.")] = "",
     country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, as ID or JP.")] = "",
     database: Annotated[
-        str, typer.Option(help="postgresql://user@host/name; without it, an SQLite file in the home.")
+        str,
+        typer.Option(
+            envvar="TITIAN_DATABASE", help="postgresql://user@host/name; without it, an SQLite file in the home."
+        ),
     ] = "",
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Bring the database of an existing node to this version.")

@@ -82,8 +82,8 @@ def warm_up(size: int) -> None:
     del [b"\x01" * _BLOCK for _ in range(size // _BLOCK)][:]
 
 
-def create_app(home: Path) -> ASGIApp:
-    """Make the application of the node in ``home``."""
+def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
+    """Make the application of the node in ``home``; it answers to the host names in ``also`` too."""
     node = open_node(home)
     set_up_logs(node.settings)
     door = Door(node)
@@ -119,4 +119,4 @@ def create_app(home: Path) -> ASGIApp:
         openapi_config=None,
         logging_config=None,
     )
-    return Front(app, node.settings.allowed_hosts)
+    return Front(app, (*node.settings.allowed_hosts, *also))

@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar.types import ASGIApp
@@ -56,9 +57,13 @@ def keep_memory() -> None:
             mallopt(option, value)
 
 
+def _listening() -> tuple[str, int, str]:
+    return msgspec.json.decode(os.environ[LISTENING], type=tuple[str, int, str])
+
+
 def announce() -> None:
     """Print ``listening on URL`` once this node answers; the first worker to see it does, once in a run."""
-    host, port, url = msgspec.json.decode(os.environ[LISTENING], type=tuple[str, int, str])
+    host, port, url = _listening()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     while not _answers(host, port, secured=url.startswith("https")):
         time.sleep(0.01)
@@ -90,8 +95,11 @@ def _asks(connection: socket.socket) -> bool:
 
 def build() -> ASGIApp:
     """Make the application of the node that the environment names."""
+    # Until Granian sets handlers of its own, those of the supervisor are here, and would swallow its SIGTERM.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_the_supervisor()
     keep_memory()
-    app = create_app(Path(os.environ[HOME]))
+    _, _, url = _listening()
+    app = create_app(Path(os.environ[HOME]), also=(urlsplit(url).hostname or "",))
     threading.Thread(target=announce, name="titian-announce", daemon=True).start()
     return app

@@ -48,9 +48,7 @@ def test_every_object_passes_our_own_rules(raws: list[bytes]) -> None:
 
 
 @pytest.mark.slow
-def test_the_oasis_library_reads_a_sample_of_every_type(
-    raws: list[bytes], objects: list[dict[str, Any]]
-) -> None:
+def test_the_oasis_library_reads_a_sample_of_every_type(raws: list[bytes], objects: list[dict[str, Any]]) -> None:
     """An independent reader; `allow_custom` only because it refuses what it does not know, new types too."""
     sampled: Counter[str] = Counter()
     for raw, parsed in zip(raws, objects, strict=True):
@@ -130,9 +128,7 @@ def test_a_technique_keeps_its_id_number_and_phases(objects: list[dict[str, Any]
         "external_id": "T1566",
         "url": "https://attack.mitre.org/techniques/T1566",
     }
-    assert {"kill_chain_name": "mitre-attack", "phase_name": "initial-access"} in phishing[
-        "kill_chain_phases"
-    ]
+    assert {"kill_chain_name": "mitre-attack", "phase_name": "initial-access"} in phishing["kill_chain_phases"]
 
 
 def test_suspicion_stays_suspicion(objects: list[dict[str, Any]]) -> None:
@@ -150,9 +146,7 @@ def test_suspicion_stays_suspicion(objects: list[dict[str, Any]]) -> None:
 
 def test_ids_outlive_a_new_version_and_modified_moves_with_it() -> None:
     cluster = Cluster(value="Danti", uuid=V4)
-    old, new = (
-        domain_object(ACTORS, version, cluster, identifier(ACTORS, cluster)) for version in (336, 337)
-    )
+    old, new = (domain_object(ACTORS, version, cluster, identifier(ACTORS, cluster)) for version in (336, 337))
     assert old["id"] == new["id"] == f"threat-actor--{V4}"
     assert (old["created"], old["modified"], new["modified"]) == (
         "2015-01-01T00:00:00.000Z",
@@ -184,9 +178,7 @@ def test_an_uuid_that_rfc_4122_does_not_know_is_replaced_by_a_stable_one(uuid: s
 
 
 def test_links_that_are_no_urls_are_kept_as_text() -> None:
-    cluster = Cluster(
-        "Danti", V4, meta={"refs": [" https://a.example/x ", "DNM Bible Glossary", "http://a b"]}
-    )
+    cluster = Cluster("Danti", V4, meta={"refs": [" https://a.example/x ", "DNM Bible Glossary", "http://a b"]})
     assert made(ACTORS, cluster)["external_references"][1:] == [
         {"source_name": "a.example", "url": "https://a.example/x"},
         {"source_name": "misp-galaxy", "description": "DNM Bible Glossary"},

@@ -104,9 +104,7 @@ def outbound(**more: Any) -> Outbound:
     return Outbound(**{**options, "sleep": lambda seconds: None, "limits": Limits(attempts=2), **more})
 
 
-def test_a_private_authority_is_added_and_the_name_is_still_checked(
-    authority: trustme.CA, ca_file: Path
-) -> None:
+def test_a_private_authority_is_added_and_the_name_is_still_checked(authority: trustme.CA, ca_file: Path) -> None:
     calls: list[str] = []
 
     def resolver(host: str, port: int) -> Sequence[str]:
@@ -419,9 +417,7 @@ def test_what_cannot_be_better_is_not_tried_again(status: int) -> None:
     assert mock(answers(status)).request("GET", f"https://{HOST}/").status == status
 
 
-@pytest.mark.parametrize(
-    "how", [{"method": "DELETE"}, {"method": "GET", "once": True}], ids=["delete", "once"]
-)
+@pytest.mark.parametrize("how", [{"method": "DELETE"}, {"method": "GET", "once": True}], ids=["delete", "once"])
 def test_what_must_happen_once_is_repeated_only_if_it_was_not_processed(how: dict[str, Any]) -> None:
     assert mock(answers(503, 200)).request(url=f"https://{HOST}/", **how).status == 200
     assert mock(answers(502)).request(url=f"https://{HOST}/", **how).status == 502
@@ -505,9 +501,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 @given(st.binary(max_size=3000), st.sampled_from(sorted(PACK)), st.integers(1, 500), st.integers(1, 3))
-def test_bodies_are_decoded_in_whatever_pieces_they_come(
-    data: bytes, encoding: str, size: int, members: int
-) -> None:
+def test_bodies_are_decoded_in_whatever_pieces_they_come(data: bytes, encoding: str, size: int, members: int) -> None:
     packed = PACK[encoding](data) * members
     whole = data * members
     assert read_body(pieces(packed, size), encoding, most=len(whole) + 1, ratio=200) == whole

@@ -156,9 +156,7 @@ def with_collections(*collections: dict[str, Any]) -> dict[str, Any]:
     return {**ROUTES, "GET /two/collections/": {"collections": list(collections)}}
 
 
-def fake(
-    url: str, routes: Mapping[str, Any], seen: list[httpx.Request] | None = None, **more: Any
-) -> TaxiiClient:
+def fake(url: str, routes: Mapping[str, Any], seen: list[httpx.Request] | None = None, **more: Any) -> TaxiiClient:
     return TaxiiClient(url, transport=answering(routes, seen), sleep=lambda seconds: None, **more)
 
 
@@ -583,9 +581,7 @@ def test_telling_objects_apart_agrees_with_a_json_parser(elements: list[Any], ex
     assert page is None or page.objects == texts
 
 
-@given(
-    st.binary(max_size=80), st.sampled_from([b'{"objects":[%b]}', b'{"objects":%b}', b"%b", b'{"next":%b}'])
-)
+@given(st.binary(max_size=80), st.sampled_from([b'{"objects":[%b]}', b'{"objects":%b}', b"%b", b'{"next":%b}']))
 def test_no_bytes_break_the_reading_of_a_page(data: bytes, frame: bytes) -> None:
     body = frame.replace(b"%b", data)
     try:
