@@ -239,31 +239,37 @@ def test_a_caller_that_gives_up_on_a_failing_job_does_not_end_the_writer(
     assert len(other.result(SECONDS)) == 1
 
 
-@pytest.mark.parametrize("fails", ["commit", "begin"])
 def test_a_caller_that_gives_up_last_in_a_group_that_fails_does_not_end_the_writer(
-    store: Store, watched: Watched, writer: Committer, collection: Collection, fails: str
+    store: Store, watched: Watched, writer: Committer, collection: Collection
 ) -> None:
-    """The disk is full, clients hang up: the writer must be there when the disk is not full any more."""
+    """The disk is full and a client hangs up: the writer must be there when the disk is not full any more."""
     gate = Gate()
     beside = gate.hold(writer)
     waiting = writer.submit(adding(store, collection))
-    given_up = writer.submit(adding(store, collection))
-    assert given_up.cancel()
-    if fails == "begin":
-        gate.open.set()
-        beside.result(SECONDS)
-        watched.fail_begin = OSError("the disk is full")
-        (given_up := writer.submit(adding(store, collection))).cancel()
-    else:
-        watched.fail_commit = OSError("the disk is full")
-        gate.open.set()
-        for future in (beside, waiting):
-            with pytest.raises(OSError, match="the disk is full"):
-                future.result(SECONDS)
-    with pytest.raises(OSError, match="the disk is full"):
-        writer.submit(adding(store, collection)).result(SECONDS)
-    watched.fail_begin = watched.fail_commit = None
+    assert writer.submit(adding(store, collection)).cancel()
+    watched.fail_commit = OSError("the disk is full")
+    gate.open.set()
+    for future in (beside, waiting):
+        with pytest.raises(OSError, match="the disk is full"):
+            future.result(SECONDS)
+    watched.fail_commit = None
     assert writer.alive
+    assert len(writer.submit(adding(store, collection)).result(SECONDS)) == 1
+
+
+def test_a_caller_that_gives_up_before_a_transaction_that_cannot_begin_does_not_end_the_writer(
+    store: Store, watched: Watched, writer: Committer, collection: Collection
+) -> None:
+    gate = Gate()
+    beside = gate.hold(writer)
+    given_up = [writer.submit(adding(store, collection)) for _ in range(GROUP_JOBS + 5)]
+    watched.fail_begin = Unavailable("The database is busy.")
+    assert all(future.cancel() for future in given_up)
+    gate.open.set()
+    assert beside.result(SECONDS) is None
+    with pytest.raises(Unavailable):
+        writer.submit(adding(store, collection)).result(SECONDS)
+    watched.fail_begin = None
     assert len(writer.submit(adding(store, collection)).result(SECONDS)) == 1
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import titian.setup
 from support.stix import malware, text
 from titian.core.errors import AlreadyExists, InvalidInput, NotFound, TitianError, Unavailable
 from titian.node import DATABASE, Node, database_address, open_node, require_home
 from titian.settings import FILE, Settings
 from titian.setup import init_node, upgrade_node
+from titian.store.database import PAGE_SIZE
 
 
 @pytest.fixture
@@ -81,6 +84,94 @@ def test_a_database_that_holds_another_node_leaves_nothing_behind(home: Path, tm
     assert not second.exists()
 
 
+STEPS = ["migrate", "write_settings", "write_node"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()], ids=["an error", "Ctrl-C"])
+def test_a_set_up_that_fails_leaves_nothing_behind(
+    home: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
+    """Whatever it fails at, and after that step was done: the next try begins anew."""
+    real = getattr(titian.setup, step)
+
+    def fails(*arguments: object, **named: object) -> None:
+        real(*arguments, **named)
+        raise error
+
+    monkeypatch.setattr(titian.setup, step, fails)
+    with pytest.raises(type(error)):
+        init_node(home, name="BSSN", country="ID")
+    assert not home.exists()
+    assert not home.parent.exists(), "nor the folders above it that were made for it"
+    assert home.parent.parent.exists()
+    monkeypatch.undo()
+    init_node(home, name="BSSN", country="ID")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_set_up_that_fails_touches_nothing_that_was_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    home.mkdir(parents=True)
+    (home / "notes.txt").write_text("mine")
+    monkeypatch.setattr(titian.setup, step, _full)
+    with pytest.raises(OSError, match="full"):
+        init_node(home, name="BSSN", country="ID")
+    assert {path.name: path.read_text() for path in home.iterdir()} == {"notes.txt": "mine"}
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_database_elsewhere_that_was_made_for_it_goes_too(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """What was there before stays: see the node that another home has."""
+    elsewhere = tmp_path / "elsewhere" / "x.db"
+    elsewhere.parent.mkdir()
+    monkeypatch.setattr(titian.setup, step, _full)
+    with pytest.raises(OSError, match="full"):
+        init_node(home, name="BSSN", country="ID", database=f"sqlite:///{elsewhere}")
+    assert not home.exists()
+    assert list(elsewhere.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["x" * 300, "file.txt/home"], ids=["too long a name", "below a file"])
+def test_a_home_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file.txt").write_text("")
+    home = tmp_path / "new" / folder if "/" not in folder else tmp_path / folder
+    with pytest.raises((TitianError, OSError)):
+        init_node(home, name="BSSN", country="ID")
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_the_files_of_a_node_are_for_its_owner_only(home: Path) -> None:
+    before = os.umask(0)
+    try:
+        init_node(home, name="BSSN", country="ID")
+        with open_node(home) as node:
+            node.collections.add("One")
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys((FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"), 0o600)
+
+
+def test_the_database_of_a_new_node_is_as_it_was_measured(home: Path) -> None:
+    """In its file, not only on the connection that asked for it: a page size holds from the first page on."""
+    init_node(home, name="BSSN", country="ID")
+    header = (home / DATABASE).read_bytes()[:100]
+    assert header.startswith(b"SQLite format 3\x00")
+    assert int.from_bytes(header[16:18], "big") == PAGE_SIZE == 8192
+    assert header[18:20] == b"\x02\x02", "write-ahead log"
+    with open_node(home) as node, node.store.reading() as tx:
+        assert tx.one("PRAGMA page_size") == (PAGE_SIZE,)
+        assert tx.one("PRAGMA secure_delete") == (1,)
+
+
 @pytest.mark.parametrize("use", [open_node, require_home, upgrade_node])
 def test_a_home_that_is_missing_is_told_and_not_made(home: Path, use: Callable[[Path], object]) -> None:
     with pytest.raises(NotFound, match="titian init"):
@@ -92,9 +183,10 @@ def test_a_database_that_is_missing_is_told(home: Path) -> None:
     """And not made anew, empty: the file was moved, or a disk is not mounted."""
     init_node(home, name="BSSN", country="ID")
     (home / DATABASE).unlink()
-    with pytest.raises(TitianError):
-        open_node(home)
-    assert not (home / DATABASE).exists()
+    for use in (open_node, upgrade_node):
+        with pytest.raises(Unavailable, match="missing"):
+            use(home)
+    assert [path.name for path in home.iterdir()] == [FILE]
 
 
 def test_a_database_that_is_damaged_is_told(home: Path) -> None:
@@ -109,13 +201,16 @@ def test_where_the_database_is(tmp_path: Path) -> None:
     assert database_address(tmp_path, Settings(database="postgresql://h/n")) == "postgresql://h/n"
 
 
-@pytest.mark.parametrize("folder", ["with space", "50%25", "per%cent", "q?x=1", "h#a", "é例"])
+@pytest.mark.parametrize("folder", ["with space", "50%25", "per%cent", "%(x)s", "q?x=1", "h#a", "é例", "a;b&c"])
 def test_a_home_may_have_any_name(tmp_path: Path, folder: str) -> None:
     home = tmp_path / folder
     init_node(home, name="BSSN", country="ID")
     with open_node(home) as node:
         collection = node.collections.add("One")
         assert node.exchange.hold([text(malware())], collection, source="test").added == 1
+    upgrade_node(home)
+    with open_node(home) as node:
+        assert [listed.count for listed in node.collections.list()] == [1]
     assert {path.name for path in home.iterdir()} >= {DATABASE, FILE}
     assert [path.name for path in tmp_path.iterdir()] == [folder]
 

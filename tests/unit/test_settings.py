@@ -53,8 +53,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "hosts"),
-    [("", ()), ("a.example, b.example", ("a.example", "b.example")), ("a.example,", ("a.example",))],
-    ids=["empty", "with a space", "with a comma at the end"],
+    [
+        pytest.param("", (), id="empty"),
+        pytest.param(" , ,", (), id="only commas"),
+        pytest.param("a.example, b.example", ("a.example", "b.example"), id="with a space"),
+        pytest.param("\ta.example \n,b.example ", ("a.example", "b.example"), id="with white space around"),
+        pytest.param("a.example,", ("a.example",), id="with a comma at the end"),
+        pytest.param(",a.example,,b.example", ("a.example", "b.example"), id="with commas too many"),
+    ],
 )
 def test_hosts_in_the_environment(tmp_path: Path, text: str, hosts: tuple[str, ...]) -> None:
     """As people write them in a file of variables. An empty name must not become one that we answer to."""
@@ -71,6 +77,9 @@ def test_hosts_in_the_environment(tmp_path: Path, text: str, hosts: tuple[str, .
         ("max_content_length = 1023", "max_content_length"),
         ('log_level = "loud"', "log_level"),
         ("requests_burst = 0", "requests_burst"),
+        ("objects_per_request = 0", "objects_per_request"),
+        ("body_seconds = 0", "body_seconds"),
+        ("body_seconds = 1.5", "body_seconds"),
         ("allowed_hosts = 1", "allowed_hosts"),
         ("page_limit =", FILE),
         ("\\x00", FILE),
@@ -106,3 +115,18 @@ def test_what_is_written_is_read(tmp_path: Path, value: str) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Settings().page_limit = 5  # type: ignore[misc]
+
+
+def test_a_request_is_bounded_by_default() -> None:
+    """In bytes, in objects, and in time."""
+    settings = Settings()
+    assert (settings.max_content_length, settings.objects_per_request, settings.body_seconds) == (
+        64 << 20,
+        100_000,
+        120,
+    )
+
+
+def test_the_bounds_of_a_request_can_be_set(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("objects_per_request = 5\nbody_seconds = 7\n")
+    assert read_settings(tmp_path, {"TITIAN_BODY_SECONDS": "8"}) == Settings(objects_per_request=5, body_seconds=8)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.stix import envelope, malware, text
 from titian.core.collection import Appended, Collection, Incoming, Outcome
-from titian.core.errors import InvalidInput
+from titian.core.errors import InvalidInput, Refused, TooLarge
 from titian.core.receipt import Deferred, Receipt
 from titian.exchange.hold import judge
-from titian.exchange.receive import Receive, settle, split
+from titian.exchange.receive import UNKNOWN_VERSION, Receive, settle, split
 
 ONE = Collection(num=1, id="one", name="One", created=0)
 
@@ -57,6 +59,10 @@ def test_split(body: bytes, objects: list[bytes]) -> None:
         pytest.param(b'{"objects":[{}],}', id="a comma too many"),
         pytest.param(b'{"objects":[NaN]}', id="NaN"),
         pytest.param(b'{"objects":[{"a":"\\ud800"}]}', id="a lone surrogate, which UTF-8 cannot carry"),
+        pytest.param(b'{"objects":[{"a":"\xff"}]}', id="not UTF-8"),
+        pytest.param(b'{"objects":[{"a":"\xc0\xaf"}]}', id="UTF-8 longer than it need be"),
+        pytest.param(b'{"objects":[{"a":"\xed\xa0\x80"}]}', id="a surrogate as UTF-8"),
+        pytest.param(b'{"objects":[{}],"x":"\xff"}', id="not UTF-8, beside the objects"),
         pytest.param(b'{"objects":[{}],"objects":[{"a":1}]}', id="objects twice"),
         pytest.param(b'{"objects":[{"a":1}],"\\u006fbjects":[{"b":1}]}', id="objects twice, once escaped"),
         pytest.param(b'{"more":false,"objects":[{}],"more":true}', id="more twice"),
@@ -68,6 +74,53 @@ def test_what_is_no_envelope(body: bytes) -> None:
     with pytest.raises(InvalidInput) as caught:
         split(body)
     assert len(str(caught.value)) < 400
+
+
+MANY = b",".join([b'{"x":"' + b"y" * 100 + b'"}'] * 100)
+TWICE = {
+    "the small one first": b'{"objects":[{"a":1}],"objects":[%s]}',
+    "the large one first": b'{"objects":[%s],"objects":[{"a":1}]}',
+    "once escaped, behind": b'{"objects":[%s],"\\u006fbjects":[{"a":1}]}',
+    "once escaped, before": b'{"\\u006f\\u0062jects":[{"a":1}],"objects":[%s]}',
+    "another key": b'{"more":true,"objects":[%s],"more":false}',
+    "a key of a sender's own": b'{"x":1,"objects":[%s],"x":2}',
+    "far apart": b'{"objects":[{"a":1}],"x":"' + b"z" * 5000 + b'","objects":[%s]}',
+    "in odd white space": b'{"objects" : [{"a":1}] ,\n "objects"\t:[%s]}',
+}
+
+
+@pytest.mark.parametrize("objects", [b"{}", MANY], ids=["a small body", "a large body"])
+@pytest.mark.parametrize("twice", TWICE.values(), ids=TWICE)
+def test_a_key_of_the_envelope_stands_in_it_once(twice: bytes, objects: bytes) -> None:
+    """Two readers would see two requests, and the objects of one of them would be lost without a word."""
+    with pytest.raises(InvalidInput, match="twice"):
+        split(twice % objects)
+
+
+@pytest.mark.parametrize("indent", [None, 1, 4])
+@pytest.mark.parametrize("beside", [{}, {"more": False, "x": {"objects": [1], "more": 2}}], ids=["alone", "with more"])
+def test_keys_inside_are_nobodys_business(indent: int | None, beside: dict[str, Any]) -> None:
+    """A large envelope in any layout, whose objects have keys like its own."""
+    values = [{"objects": [number], "more": "x" * 100, "next": {"objects": 1}} for number in range(100)]
+    found = split(json.dumps({"objects": values} | beside, indent=indent).encode())
+    assert list(map(json.loads, found)) == values
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "taken"), [(1, 1, True), (3, 3, True), (4, 3, False), (100_001, 100_000, False)]
+)
+def test_objects_in_one_request_are_bounded(count: int, most: int, taken: bool) -> None:
+    body = b'{"objects":[' + b",".join([b"{}"] * count) + b"]}"
+    if taken:
+        assert len(split(body, most=most)) == count
+        return
+    with pytest.raises(TooLarge, match=f"{count:,}.*{most:,}"):
+        split(body, most=most)
+
+
+def test_objects_are_bounded_unless_told_otherwise() -> None:
+    with pytest.raises(TooLarge):
+        split(b'{"objects":[' + b"1," * 100_000 + b"1]}")
 
 
 @pytest.mark.parametrize("body", [b'{"objects":[{}],"SECRET":SECRET}', b'{"objects":"SECRET"}', b'{"SECRET":[]}'])
@@ -103,14 +156,16 @@ def test_a_receipt_is_in_the_order_of_the_request() -> None:
     values = [malware() for _ in range(3)]
     judged = [judge(text(values[0])), judge(b"{}"), judge(text(values[1])), judge(b"\xff"), judge(text(values[2]))]
     appended = [
-        Appended(values[0]["id"], 1, Outcome.ADDED),
-        Appended(values[1]["id"], 2, Outcome.CONFLICT),
-        Appended(values[2]["id"], 3, Outcome.KNOWN),
+        Appended(values[0]["id"], "1", Outcome.ADDED),
+        Appended(values[1]["id"], "2", Outcome.CONFLICT),
+        Appended(values[2]["id"], "3", Outcome.KNOWN),
     ]
     made = settle(Receipt(id="r", received=0, total=5, successes=[], failures=[]), judged, appended)
-    assert [(line.id, line.version) for line in made.successes] == [(values[0]["id"], 1), (values[2]["id"], 3)]
+    assert [(line.id, line.version) for line in made.successes] == [(values[0]["id"], "1"), (values[2]["id"], "3")]
     assert [line.message for line in made.successes] == [None, "Already held, with the same content."]
-    assert [line.id for line in made.failures] == ["", values[1]["id"], ""]
+    assert [(line.id, line.version) for line in made.failures] == [
+        ("", UNKNOWN_VERSION), (values[1]["id"], "2"), ("", UNKNOWN_VERSION),
+    ]  # fmt: skip
     assert "what is held stays" in (made.failures[1].message or "")
     assert made.pending == 0
 
@@ -129,12 +184,39 @@ def test_a_message_is_bounded() -> None:
     assert len(long.failures[0].id) < 1000, "a claimed id is bounded too"
 
 
+def test_an_answer_is_not_many_times_its_request() -> None:
+    """Ten thousand tiny failures: after the first hundreds each says its rule only."""
+    body = b'{"type":"malware"}'
+    count = 10_000
+    made = settle(Receipt(id="r", received=0, total=count), [judge(body)] * count, [])
+    assert len(made.failures) == count
+    assert all(line.message and "STIX 2.1 section" in line.message for line in made.failures)
+    sizes = [len(line.message or "") for line in made.failures]
+    assert sizes[0] > 100, "the first ones say what to do"
+    assert max(sizes[1000:]) < 80
+    assert sum(sizes) < 5 * count * len(body)
+
+
+def test_a_failure_shows_the_version_that_was_claimed() -> None:
+    value = malware(name=5, modified="2024-05-01T00:00:00.123456Z")
+    made = settle(Receipt(id="r", received=0, total=1), [judge(text(value))], [])
+    assert [(line.id, line.version) for line in made.failures] == [(value["id"], "2024-05-01T00:00:00.123456Z")]
+
+
 class Immediate:
-    """An intake without a database: everything is new."""
+    """An intake without a database: everything is new, and every lease is the worker's own."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[list[str], bool]] = []
+        self.taken: list[list[str]] = []
+        self.done: list[int] = []
+        self.parts: list[Receipt] = []
         self.waiting: list[Deferred] = []
+        self.lease = 100
+        self.overtaken = False
+
+    def _append(self, items: Sequence[Incoming], receipt: Callable[[list[Appended]], Receipt]) -> Receipt:
+        self.taken.append([item.id for item in items])
+        return receipt([Appended(item.id, item.text or "now", Outcome.ADDED) for item in items])
 
     def take(
         self,
@@ -143,33 +225,105 @@ class Immediate:
         *,
         source: str,
         receipt: Callable[[list[Appended]], Receipt],
-        finished: bool = True,
     ) -> Future[Receipt]:
-        self.taken.append(([item.id for item in items], finished))
+        return finished(self._append(items, receipt))
+
+    def go_on(
+        self,
+        deferred: Deferred,
+        items: Sequence[Incoming],
+        *,
+        receipt: Callable[[list[Appended]], Receipt],
+        done: int,
+    ) -> Future[Receipt]:
         future: Future[Receipt] = Future()
-        future.set_result(receipt([Appended(item.id, 1, Outcome.ADDED) for item in items]))
-        return future
+        if self.overtaken or deferred.receipt.lease != self.lease:
+            future.set_exception(Refused("Another worker has this request in hand."))
+            return future
+        part = self._append(items, receipt)
+        self.lease += 7
+        part.lease = self.lease
+        self.parts.append(part)
+        self.done.append(done)
+        return finished(part)
 
     def defer(self, collection: Collection, receipt: Receipt, body: bytes, *, source: str) -> Future[Receipt]:
-        self.waiting.append(Deferred(receipt, collection, source, body))
-        future: Future[Receipt] = Future()
-        future.set_result(receipt)
-        return future
+        kept = msgspec.structs.replace(receipt, lease=self.lease)
+        self.waiting.append(Deferred(kept, collection, source, body, sum(map(counted, self.parts))))
+        return finished(receipt)
 
     def claim(self) -> Deferred | None:
         return self.waiting.pop(0) if self.waiting else None
 
 
-def test_now_and_later_give_the_same_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
+def finished(receipt: Receipt) -> Future[Receipt]:
+    future: Future[Receipt] = Future()
+    future.set_result(receipt)
+    return future
+
+
+def counted(part: Receipt) -> int:
+    return len(part.successes) + len(part.failures)
+
+
+@pytest.fixture
+def intake() -> Immediate:
+    return Immediate()
+
+
+@pytest.fixture
+def receive(intake: Immediate, monkeypatch: pytest.MonkeyPatch) -> Receive:
     monkeypatch.setattr("titian.exchange.receive.BATCH", 2)
+    return Receive(intake, lambda: 7, lambda: "r")
+
+
+def test_now_and_later_give_the_same_receipt(intake: Immediate, receive: Receive) -> None:
+    """Later it comes in parts, one for each batch, which hold nothing but their own lines."""
     values = [malware(), malware(), {"type": "x"}, malware(), malware()]
     body = envelope(*values)
-    intake = Immediate()
-    receive = Receive(intake, lambda: 7, lambda: "r")
     at_once = receive.now(ONE, split(body), source="k").result(0)
     waiting = receive.later(ONE, split(body), body, source="k").result(0)
     assert (waiting.pending, waiting.received, waiting.id) == (5, 7, "r")
+    assert (waiting.successes, waiting.failures) == ([], [])
     assert receive.work_off()
     assert not receive.work_off()
-    assert waiting == at_once
-    assert [finished for _, finished in intake.taken] == [True, False, False, True]
+    assert [counted(part) for part in intake.parts] == [2, 2, 1]
+    assert [line for part in intake.parts for line in part.successes] == at_once.successes
+    assert [line for part in intake.parts for line in part.failures] == at_once.failures
+    assert intake.taken[0] == [one for batch in intake.taken[1:] for one in batch]
+    assert intake.done == [2, 4, 5]
+
+
+@pytest.mark.parametrize("behind", [0, 1, 2, 4, 5])
+def test_work_goes_on_where_it_was_cut_off(intake: Immediate, receive: Receive, behind: int) -> None:
+    values = [malware() for _ in range(5)]
+    body = envelope(*values)
+    receive.later(ONE, split(body), body, source="k")
+    intake.waiting[0] = msgspec.structs.replace(intake.waiting[0], done=behind)
+    assert receive.work_off()
+    assert [one for batch in intake.taken for one in batch] == [value["id"] for value in values[behind:]]
+    assert intake.done[-1:] == ([5] if behind < 5 else [])
+
+
+def test_a_worker_that_is_told_to_stop_ends_after_its_batch(intake: Immediate, receive: Receive) -> None:
+    body = envelope(*(malware() for _ in range(5)))
+    receive.later(ONE, split(body), body, source="k")
+    stopping = iter([False, True])
+    assert receive.work_off(lambda: next(stopping))
+    assert intake.done == [2]
+
+
+def test_a_worker_that_was_overtaken_says_so(intake: Immediate, receive: Receive) -> None:
+    body = envelope(*(malware() for _ in range(5)))
+    receive.later(ONE, split(body), body, source="k")
+    with pytest.raises(Refused):
+        receive.work_off(lambda: bool(setattr(intake, "overtaken", bool(intake.done))))
+    assert intake.done == [2]
+
+
+def test_what_was_taken_is_worked_off_whatever_the_bound_is_now(intake: Immediate, receive: Receive) -> None:
+    """An administrator who lowers objects_per_request must not leave acknowledged objects behind."""
+    body = b'{"objects":[' + b",".join([b"{}"] * 100_001) + b"]}"
+    intake.waiting.append(Deferred(Receipt(id="r", received=0, total=100_001, lease=100), ONE, "k", body, 100_000))
+    assert receive.work_off()
+    assert intake.done == [100_001]

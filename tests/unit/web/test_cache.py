@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from titian.web.cache import Answer, AnswerCache, compress, encoding_for
 
 
+BESIDE = 2048
+"""What an entry counts beside its body, so that many small answers cannot take more memory than was allowed."""
+
+
 def answer(size: int) -> Answer:
-    return Answer(bytes(size), ())
+    return Answer(bytes(size), {"content-type": "x"})
 
 
 def test_what_was_put_is_got() -> None:
-    cache = AnswerCache(100)
+    cache = AnswerCache(100 * BESIDE)
     one = answer(10)
     cache.put("a", one)
     assert cache.get("a") is one
@@ -25,7 +29,7 @@ def test_what_was_put_is_got() -> None:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    cache = AnswerCache(40)
+    cache = AnswerCache(4 * (BESIDE + 10))
     for name in "abcd":
         cache.put(name, answer(10))
     assert cache.get("a") is not None
@@ -33,29 +37,54 @@ def test_the_least_recently_used_goes_first() -> None:
     assert [name for name in "abcde" if cache.get(name)] == ["a", "c", "d", "e"]
 
 
-@pytest.mark.parametrize(("size", "kept"), [(0, True), (24, True), (25, True), (26, False), (100, False), (101, False)])
+def test_what_is_put_again_counts_once() -> None:
+    cache = AnswerCache(4 * (BESIDE + 10))
+    for name in "aaaaabcd":
+        cache.put(name, answer(10))
+    assert [name for name in "abcd" if cache.get(name)] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"), [(0, True), (24, True), (25, True), (26, False), (100, False), (10_000_000, False)]
+)
 def test_one_answer_does_not_push_out_all_others(size: int, kept: bool) -> None:
-    cache = AnswerCache(100)
+    cache = AnswerCache(4 * (BESIDE + 25))
     cache.put("small", answer(1))
     cache.put("a", answer(size))
     assert (cache.get("a") is not None) is kept
     assert cache.get("small") is not None
 
 
-def test_a_cache_of_nothing_keeps_nothing() -> None:
-    cache = AnswerCache(0)
-    cache.put("a", answer(1))
+@pytest.mark.parametrize("most", [0, 1, BESIDE, 4 * BESIDE - 1])
+def test_a_cache_of_nearly_nothing_keeps_nothing(most: int) -> None:
+    cache = AnswerCache(most)
+    cache.put("a", answer(0))
     assert cache.get("a") is None
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40)), max_size=60), st.integers(1, 120))
-def test_never_more_bytes_than_allowed(puts: list[tuple[int, int]], most: int) -> None:
+def test_small_answers_are_not_free() -> None:
+    """Empty pages under a hundred thousand keys would be hundreds of megabytes of keys and headers."""
+    cache = AnswerCache(100 * BESIDE)
+    for number in range(1000):
+        cache.put(str(number), answer(0))
+    assert [cache.get(str(number)) is not None for number in range(1000)] == [False] * 900 + [True] * 100
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12).map(str), st.integers(0, 40).map(lambda n: n * 100)), max_size=60),
+    st.integers(1, 12 * BESIDE),
+)
+def test_never_more_bytes_than_allowed(puts: list[tuple[str, int]], most: int) -> None:
     cache = AnswerCache(most)
+    first: dict[str, int] = {}
     for name, size in puts:
+        if cache.get(name) is None:
+            first[name] = size
         cache.put(name, answer(size))
-        held = [found for other in range(13) if (found := cache.get(other)) is not None]
-        assert sum(len(found.body) for found in held) <= most
-        assert size * 4 > most or cache.get(name) is not None
+        held = {other: found for other in map(str, range(13)) if (found := cache.get(other)) is not None}
+        assert sum(len(found.body) + BESIDE for found in held.values()) <= most
+        assert all(len(found.body) == first[other] for other, found in held.items()), "an ETag names one answer"
+        assert (size + BESIDE) * 4 > most or name in held
 
 
 @pytest.mark.parametrize(
@@ -69,6 +98,13 @@ def test_never_more_bytes_than_allowed(puts: list[tuple[int, int]], most: int) -
         ("gzip;q=0.5", "gzip"),
         ("gzip ; q=0.001", "gzip"),
         ("zstd;q=0, gzip", "gzip"),
+        ("zstd;q=0.1, gzip", "gzip"),
+        ("zstd;q=0.5, gzip;q=0.5", "zstd"),
+        ("gzip;q=0.9, zstd;q=0.8", "gzip"),
+        ("gzip;q=nan", None),
+        ("gzip;q=often, zstd;q=0.1", "zstd"),
+        ("identity;q=0.5, gzip;q=0.5", "gzip"),
+        ("identity;q=0.4, gzip;q=0.5", "gzip"),
         ("gzip;q=0", None),
         ("gzip; q=0", None),
         ("gzip;q=0.0", None),

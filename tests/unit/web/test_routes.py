@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import re
@@ -21,10 +22,13 @@ from litestar.testing import TestClient
 from support.stix import envelope, malware, new_uuid, text
 from titian.core.access import Role
 from titian.core.collection import Collection
+from titian.core.errors import TitianError, Unavailable
 from titian.node import open_node
-from titian.settings import FILE
+from titian.settings import FILE, Settings
 from titian.setup import init_node
+from titian.store.committer import Committer
 from titian.web.app import create_app
+from titian.web.taxii import TaxiiState
 from titian.wire.taxii import MEDIA_TYPE
 
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
@@ -57,9 +61,12 @@ class Served:
         init_node(home, name="BSSN", country="ID")
         (home / FILE).write_text(
             'allowed_hosts = ["node.example"]\nmax_content_length = 100000\npending_from = 50000\n'
+            "objects_per_request = 50\n"
         )
         with open_node(home) as node:
             self.collection: Collection = node.collections.add("One", alias="one")
+            self.inbox: Collection = node.collections.add("Inbox", alias="inbox", readable=False)
+            self.showcase: Collection = node.collections.add("Showcase", alias="showcase", writable=False)
             self.keys = {role: node.keys.add(role.value, role)[1] for role in Role}
             self.item = malware()
             node.exchange.hold([text(self.item)], self.collection, source="test")
@@ -156,7 +163,7 @@ def test_a_wrong_key_is_no_key(served: Served, route: str, header: str, monkeypa
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_one_method_one_meaning(served: Served, route: str) -> None:
-    """405 before any code for the rest: also for OPTIONS, with a key and without."""
+    """405 before any code for the rest: also for OPTIONS, with a key and without; what is allowed is said."""
     path = served.path(route)
     for method in METHODS:
         if method in ROUTES[route]:
@@ -164,7 +171,14 @@ def test_one_method_one_meaning(served: Served, route: str) -> None:
         for role in (None, Role.ADMIN):
             answer = served.ask(method, path, role=role)
             assert answer.status_code == 405, f"{method} {route}: {answer.status_code}"
+            assert set(answer.headers["allow"].split(", ")) == ROUTES[route], f"{method} {route}"
+            assert answer.headers["cache-control"] == "no-store"
     assert served.ask("GET", served.path("/taxii2/root/collections/{collection_id:str}/objects")).json()["objects"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/taxii2/nothing/", "*"])
+def test_options_of_nothing_is_nothing(served: Served, path: str) -> None:
+    check_error(served.ask("OPTIONS", path, role=None), 404)
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -250,40 +264,96 @@ def test_paths_that_lead_nowhere(served: Served, path: str, status: int) -> None
     check_error(answer, status)
 
 
-def test_what_nobody_expected_is_told_by_an_id_only(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """500 with an error_id that is in the log, and not a word of the error itself."""
+class Logged:
+    """What is written to the log in place of an answer."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def error(self, event: str, **named: Any) -> None:
+        self.lines.append(named)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Logged:
+    found = Logged()
+    monkeypatch.setattr("titian.web.errors._log", found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(RuntimeError(f"{MARKER} in a file of ours"), 500, id="a fault of ours"),
+        pytest.param(sqlite3.DatabaseError(f"malformed {MARKER}"), 500, id="of the driver"),
+        pytest.param(TitianError(f"{MARKER} of a kind without a status"), 500, id="of ours without a status"),
+        pytest.param(Unavailable(f"The file {MARKER} is missing.", advice=MARKER), 503, id="no database"),
+    ],
+)
+def test_what_is_no_fault_of_the_readers_is_told_by_an_id_only(
+    served: Served, monkeypatch: pytest.MonkeyPatch, logged: Logged, error: Exception, status: int
+) -> None:
+    """500 or 503 with an error_id that is in the log with the cause, of which outside not a word is told."""
 
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError(f"{MARKER} in a file of ours")
+        raise error
 
-    logged: list[dict[str, Any]] = []
     monkeypatch.setattr("titian.store.log.Log.page", broken)
-    monkeypatch.setattr(
-        "titian.web.errors._log", type("Log", (), {"error": lambda self, event, **named: logged.append(named)})()
-    )
-    answer = served.ask(
-        "GET", served.path("/taxii2/root/collections/{collection_id:str}/objects"), params={"limit": "77"}
-    )
-    body = check_error(answer, 500)
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    answer = served.ask("GET", path, params={"limit": "77"})
+    body = check_error(answer, status)
     assert re.fullmatch(r"[0-9a-f-]{36}", body["error_id"])
-    assert MARKER not in answer.text
-    assert "RuntimeError" not in answer.text
-    assert [one["error_id"] for one in logged] == [body["error_id"]]
+    assert "error_id" in body["description"], "what to do with it"
+    for word in (MARKER, type(error).__name__, "Traceback", "missing", "malformed"):
+        assert word not in answer.text + str(answer.headers)
+    assert ("retry-after" in answer.headers) == (status == 503)
+    (line,) = logged.lines
+    assert line["error_id"] == body["error_id"]
+    assert MARKER in str(line.get("exc_info", line.get("error")))
+    again = served.ask("GET", path, params={"limit": "77"}).json()
+    assert again["error_id"] != body["error_id"]
 
 
-def test_a_database_that_does_not_answer_is_503(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not a fault of ours: it says when to come again."""
-
+@pytest.mark.parametrize("error", [sqlite3.OperationalError(f"disk I/O error {MARKER}"), Unavailable(MARKER)])
+def test_a_database_that_does_not_answer_says_nothing_of_itself(
+    served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     @contextmanager
     def gone(_: object) -> Iterator[None]:
-        raise sqlite3.OperationalError(f"disk I/O error {MARKER}")
+        raise error
         yield
 
     monkeypatch.setattr("titian.store.database.SqliteDatabase.reading", gone)
     for path in ("/health", "/taxii2/root/collections/"):
         answer = served.ask("GET", path)
-        assert answer.status_code in {500, 503}
+        check_error(answer, 503 if isinstance(error, Unavailable) else 500)
         assert MARKER not in answer.text
+
+
+def test_health_looks_at_the_writer_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that reads and cannot write would take objects in for ever: a balancer must turn away from it."""
+    assert served.ask("GET", "/health", role=None).status_code == 200
+    monkeypatch.setattr(Committer, "alive", property(lambda _: False))
+    check_error(served.ask("GET", "/health", role=None), 503)
+
+
+def test_a_body_that_takes_too_long_is_408(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends a byte a minute must not hold a place for ever."""
+
+    async def endless(_: object) -> bytes:
+        await asyncio.sleep(60)
+        return b""
+
+    monkeypatch.setattr("litestar.Request.body", endless)
+    monkeypatch.setattr("titian.web.taxii.asyncio.timeout", lambda seconds: asyncio.Timeout(_soon(seconds)))
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    check_error(served.ask("POST", path, content=b"x", headers={"Content-Type": MEDIA_TYPE}), 408)
+
+
+def _soon(seconds: float) -> float:
+    """The end of a time that was set in the settings, at once."""
+    assert seconds == Settings().body_seconds
+    return asyncio.get_running_loop().time() + 0.01
 
 
 BODIES = [
@@ -292,6 +362,8 @@ BODIES = [
     pytest.param(b"[]", 400, id="a list"),
     pytest.param(b'{"objects":[' + b"[" * 9000 + b"]" * 9000 + b"]}", 400, id="nested without end"),
     pytest.param(b'{"objects":[{}],"objects":[{}]}', 400, id="a key twice"),
+    pytest.param(b'{"objects":[{"a":"\xff"}]}', 400, id="not UTF-8"),
+    pytest.param(b'{"objects":[' + b"{}," * 50 + b"{}]}", 413, id="too many objects"),
     pytest.param(b'{"objects":[' + b"{}," * 40_000 + b"{}]}", 413, id="too large"),
 ]
 
@@ -331,3 +403,110 @@ def test_health_tells_nothing_else(served: Served) -> None:
     answer = served.ask("GET", "/health", role=None)
     assert json.loads(answer.content) == {"status": "ok"}
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize(
+    ("alias", "reads", "writes"),
+    [
+        ("one", set(Role), {Role.WRITER, Role.ADMIN}),
+        ("inbox", {Role.ADMIN}, {Role.WRITER, Role.ADMIN}),
+        ("showcase", set(Role), {Role.ADMIN}),
+    ],
+)
+def test_flags_bind_partners_not_the_nodes_own_people(
+    served: Served, role: Role, alias: str, reads: set[Role], writes: set[Role]
+) -> None:
+    """An inbox is read, and a read-only collection filled, with an admin key (TAXII 2.1 section 5.2.1)."""
+    path = f"/taxii2/root/collections/{alias}/"
+    there = role in reads | writes
+    listed = {one["id"]: one for one in served.ask("GET", "/taxii2/root/collections/", role).json()["collections"]}
+    shown = served.ask("GET", path, role)
+    if there:
+        assert (shown.json()["can_read"], shown.json()["can_write"]) == (role in reads, role in writes)
+        assert listed[shown.json()["id"]] == shown.json()
+    else:
+        check_error(shown, 404)
+        assert alias not in {one.get("alias") for one in listed.values()}
+    refusal = 403 if there else 404
+    for below in ("objects/", "manifest/"):
+        assert served.ask("GET", path + below, role).status_code == (200 if role in reads else refusal)
+    headers = {"Content-Type": MEDIA_TYPE}
+    one = malware()
+    posted = served.ask("POST", path + "objects/", role, content=envelope(one), headers=headers)
+    assert posted.status_code == (202 if role in writes else refusal)
+    gone = served.ask("DELETE", f"{path}objects/{one['id']}/", role)
+    assert gone.status_code == (200 if role in reads & writes else refusal)
+
+
+def test_what_takes_away_refuses_what_it_does_not_know(served: Served) -> None:
+    """A misspelt match[version] would take out every version of an object."""
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects/{object_id:str}")
+    for query in ("match[versions]=last", "version=last", "limit=1", "match[version]=all&dry_run=1"):
+        check_error(served.ask("DELETE", f"{path}?{query}"), 400)
+        assert served.ask("GET", path).json()["objects"] == [served.item]
+    assert served.ask("GET", f"{path}?dry_run=1").status_code == 200, "where nothing is taken, it is not ours"
+
+
+@pytest.mark.parametrize(("digits", "status"), [(13, 200), (40, 200), (41, 400), (5000, 400)])
+def test_a_limit_is_capped(served: Served, digits: int, status: int) -> None:
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    assert served.ask("GET", path, params={"limit": "9" * digits}).status_code == status
+
+
+def etag(served: Served, role: Role = Role.ADMIN, query: str = "", **headers: str) -> str:
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    answer = served.ask("GET", path + query, role, headers=headers)
+    assert answer.status_code == 200
+    return str(answer.headers["etag"])
+
+
+def test_an_entity_tag_names_one_answer(served: Served) -> None:
+    """Strong, so it differs by reader, filters and encoding; keyed, so that nobody computes one."""
+    tags = [
+        etag(served),
+        etag(served, Role.READER),
+        etag(served, query="?limit=1"),
+        etag(served, query="?match[type]=malware"),
+        etag(served, **{"Accept-Encoding": "gzip"}),
+        etag(served, **{"Accept-Encoding": "zstd"}),
+    ]
+    assert all(re.fullmatch(r'"[0-9a-f]{32}"', tag) for tag in tags)
+    assert len(set(tags)) == len(tags)
+    assert etag(served) == tags[0]
+
+
+def test_an_entity_tag_is_the_nodes_own(tmp_path: Path) -> None:
+    """The same key, generation and filters on another node: else one could ask whether two nodes hold the same."""
+    states = []
+    for name in "ab":
+        init_node(tmp_path / name, name=name, country="ID")
+        with open_node(tmp_path / name) as node:
+            states.append(TaxiiState(node))
+    what = ("collection", 1, 2, "reader", "objects", b"", 0, 10, None)
+    assert states[0].etag(what) != states[1].etag(what)
+    assert states[0].etag(what) == TaxiiState(states[0].node).etag(what)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("{tag}", 304),
+        ("W/{tag}", 304),
+        ('"other", {tag}', 304),
+        ("*", 200),
+        ("*, {tag}", 304),
+        ('"other"', 200),
+        ("{bare}", 200),
+        ("", 200),
+    ],
+)
+def test_if_none_match(served: Served, sent: str, status: int) -> None:
+    """RFC 9110 section 13.1.2. ``*`` is for those who ask whether there is anything at all."""
+    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    tag = etag(served)
+    header = sent.format(tag=tag, bare=tag.strip('"'))
+    answer = served.ask("GET", path, headers={"If-None-Match": header})
+    assert answer.status_code == status
+    assert answer.headers["etag"] == tag
+    assert (answer.content == b"") == (status == 304)

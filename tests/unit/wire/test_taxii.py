@@ -57,6 +57,8 @@ def parse(query: str | bytes, allowed: frozenset[str] = OF_OBJECTS) -> Query:
         ("limit=500", Selection(limit=500)),
         ("limit=501", Selection(limit=500)),
         ("limit=999999999999", Selection(limit=500)),
+        ("limit=" + "9" * 40, Selection(limit=500)),
+        ("limit=" + "0" * 39 + "7", Selection(limit=7)),
         ("added_after=2026-01-01T00:00:00Z", Selection(limit=100, after=MOMENT)),
         ("added_after=2026-01-01T00%3A00%3A00.000001Z", Selection(limit=100, after=MOMENT + 1)),
         ("added_after=2026-01-01T00:00:00.0000019Z", Selection(limit=100, after=MOMENT + 1)),
@@ -95,7 +97,10 @@ def test_filters(query: str, selection: Selection) -> None:
         "limit=+1",
         "limit=\uff11",
         "limit=1%0A",
-        "limit=1234567890123",
+        "limit=" + "9" * 41,
+        "limit=" + "0" * 40 + "7",
+        "limit=" + "0" * 40,
+        "limit=" + "9" * 100_000,
         "limit=1&limit=1",
         "limit=1&%6Cimit=2",
         "added_after=",
@@ -152,6 +157,19 @@ def test_malformed_filters_are_refused(query: str | bytes) -> None:
 def test_a_filter_of_another_endpoint_is_refused(allowed: frozenset[str], name: str) -> None:
     with pytest.raises(InvalidFilter, match="not one of this endpoint"):
         parse(f"{name}=1", allowed)
+
+
+@pytest.mark.parametrize(
+    "query", ["foo=1", "limit=1", "next=x", "added_after=2026-01-01T00:00:00Z", "=", "match%5Bx%5D=1"]
+)
+def test_what_takes_away_is_not_asked_for_by_half(query: str) -> None:
+    """DELETE with a parameter that we do not know would take out more than was meant (a misspelt match[version])."""
+    with pytest.raises(InvalidFilter, match="not one of this endpoint"):
+        parse_query(query.encode(), OF_DELETE, limit=100, limit_max=500, strictly=True)
+    if not query.startswith("match"):
+        parse_query(query.encode(), OF_OBJECTS, limit=100, limit_max=500)
+    named = parse_query(b"match[version]=first", OF_DELETE, limit=100, limit_max=500, strictly=True)
+    assert named.selection.versions == Versions(last=False, first=True)
 
 
 def test_the_upper_bound_holds_also_when_no_limit_is_given() -> None:
@@ -334,12 +352,14 @@ def test_a_timestamp_that_was_sent_can_be_asked_for(micros: int) -> None:
 
 
 def test_a_status_counts_right() -> None:
+    """Versions to the letter as in the receipt; who has it in hand is nobody's business."""
     receipt = Receipt(
         id=new_uuid(),
         received=MOMENT,
         total=4,
-        successes=[Line(ONE, MOMENT), Line(ONE, MOMENT, "Already held.")],
-        failures=[Line("", 0, "no id")],
+        successes=[Line(ONE, "2026-01-01T00:00:00.000Z"), Line(ONE, "2026-01-01T00:00:00.5Z", "Already held.")],
+        failures=[Line("", "1970-01-01T00:00:00.000000Z", "no id")],
+        lease=MOMENT,
     )
     sent = json.loads(msgspec.json.encode(status_resource(receipt)))
     assert sent == {
@@ -349,14 +369,14 @@ def test_a_status_counts_right() -> None:
         "total_count": 4,
         "success_count": 2,
         "successes": [
-            {"id": ONE, "version": "2026-01-01T00:00:00.000000Z"},
-            {"id": ONE, "version": "2026-01-01T00:00:00.000000Z", "message": "Already held."},
+            {"id": ONE, "version": "2026-01-01T00:00:00.000Z"},
+            {"id": ONE, "version": "2026-01-01T00:00:00.5Z", "message": "Already held."},
         ],
         "failure_count": 1,
         "failures": [{"id": "", "version": "1970-01-01T00:00:00.000000Z", "message": "no id"}],
         "pending_count": 1,
     }
-    receipt.successes.append(Line(TWO, MOMENT))
+    receipt.successes.append(Line(TWO, "2026-01-01T00:00:00.000Z"))
     assert status_resource(receipt).status == "complete"
     empty = json.loads(msgspec.json.encode(status_resource(Receipt(id="x", received=0, total=0))))
     assert [] not in empty.values()
