@@ -20,7 +20,6 @@ from store_support import (
 )
 
 from support.stix import ipv4, malware
-
 from titian.core.collection import ALL, LAST, Collection, Incoming, Outcome, Selection, Versions, timestamp
 from titian.core.stix import Timestamp
 from titian.store.store import Store

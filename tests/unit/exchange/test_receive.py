@@ -84,6 +84,7 @@ TWICE = {
     "once escaped, before": b'{"\\u006f\\u0062jects":[{"a":1}],"objects":[%s]}',
     "another key": b'{"more":true,"objects":[%s],"more":false}',
     "a key of a sender's own": b'{"x":1,"objects":[%s],"x":2}',
+    "the shortest there is": b'{"":0,"objects":[%s],"":0}',
     "far apart": b'{"objects":[{"a":1}],"x":"' + b"z" * 5000 + b'","objects":[%s]}',
     "in odd white space": b'{"objects" : [{"a":1}] ,\n "objects"\t:[%s]}',
 }

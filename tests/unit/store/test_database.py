@@ -52,10 +52,10 @@ def test_a_password_is_never_shown(url: str) -> None:
 def test_a_password_is_not_shown_of_what_is_mistyped_either(url: str) -> None:
     """A sign that should have been escaped, a slash too few, another program's way of writing it."""
     assert SECRET not in without_password(url)
-    try:
-        open_database(url)
-    except InvalidInput as error:
-        assert SECRET not in str(error)
+    if "://" not in url:
+        with pytest.raises(InvalidInput) as caught:
+            open_database(url)
+        assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from titian.web.cache import Answer, AnswerCache, compress, encoding_for
 
-
 BESIDE = 2048
 """What an entry counts beside its body, so that many small answers cannot take more memory than was allowed."""
 

@@ -74,7 +74,9 @@ class Served:
         self.client: TestClient[Any] = TestClient(self.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
     def ask(self, method: str, path: str, role: Role | None = Role.ADMIN, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.keys[role]}"} if role else {}
+        headers = {"Accept-Encoding": "identity"}
+        if role:
+            headers["Authorization"] = f"Bearer {self.keys[role]}"
         headers |= options.pop("headers", {})
         answer: httpx.Response = self.client.request(method, path, headers=headers, **options)
         return answer
@@ -304,7 +306,7 @@ def test_what_is_no_fault_of_the_readers_is_told_by_an_id_only(
     body = check_error(answer, status)
     assert re.fullmatch(r"[0-9a-f-]{36}", body["error_id"])
     assert "error_id" in body["description"], "what to do with it"
-    for word in (MARKER, type(error).__name__, "Traceback", "missing", "malformed"):
+    for word in (MARKER, "RuntimeError", "DatabaseError", "TitianError", "Traceback", "missing", "malformed"):
         assert word not in answer.text + str(answer.headers)
     assert ("retry-after" in answer.headers) == (status == 503)
     (line,) = logged.lines
@@ -494,15 +496,16 @@ def test_an_entity_tag_is_the_nodes_own(tmp_path: Path) -> None:
         ("{tag}", 304),
         ("W/{tag}", 304),
         ('"other", {tag}', 304),
-        ("*", 200),
+        ("*", 304),
         ("*, {tag}", 304),
+        ('"*"', 200),
         ('"other"', 200),
         ("{bare}", 200),
         ("", 200),
     ],
 )
 def test_if_none_match(served: Served, sent: str, status: int) -> None:
-    """RFC 9110 section 13.1.2. ``*`` is for those who ask whether there is anything at all."""
+    """RFC 9110 section 13.1.2. ``*`` asks whether there is anything at all."""
     path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
     tag = etag(served)
     header = sent.format(tag=tag, bare=tag.strip('"'))
@@ -510,3 +513,19 @@ def test_if_none_match(served: Served, sent: str, status: int) -> None:
     assert answer.status_code == status
     assert answer.headers["etag"] == tag
     assert (answer.content == b"") == (status == 304)
+
+
+@pytest.mark.parametrize("sent", ["*", '"other"'])
+def test_if_none_match_of_nothing(served: Served, sent: str) -> None:
+    """What is not there, or not for this reader, has no answer that could be unchanged."""
+    missing = malware()["id"]
+    for role, path, status in (
+        (Role.ADMIN, f"/taxii2/root/collections/one/objects/{missing}/", 404),
+        (Role.ADMIN, f"/taxii2/root/collections/one/objects/{missing}/versions/", 404),
+        (Role.ADMIN, "/taxii2/root/collections/nobodys/objects/", 404),
+        (Role.READER, "/taxii2/root/collections/inbox/objects/", 404),
+        (Role.WRITER, "/taxii2/root/collections/inbox/objects/", 403),
+        (None, "/taxii2/root/collections/one/objects/", 401),
+        (Role.ADMIN, "/taxii2/root/collections/one/objects/?limit=0", 400),
+    ):
+        check_error(served.ask("GET", path, role, headers={"If-None-Match": sent}), status)

@@ -209,21 +209,24 @@ def _joined(words: list[str], part: st.SearchStrategy[str]) -> st.SearchStrategy
     return st.tuples(part, st.lists(rest, max_size=2).map("".join)).map("".join)
 
 
-_COMPARISON = st.recursive(
+def _nested(part: st.SearchStrategy[str], words: list[str], after: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    inner = _joined(words, part)
+    return _joined(words, part | st.builds("({}){}".format, inner | inner.map("({})".format), after))
+
+
+_COMPARISON = _nested(
     st.builds("{}{}{}{}".format, _PATH, _GAP, st.sampled_from(["", "NOT "]), _TEST)
     | st.builds("{}EXISTS {}".format, st.sampled_from(["", "NOT "]), _PATH),
-    lambda inner: _joined(["AND", "OR"], inner) | inner.map(lambda text: f"({text})"),
-    max_leaves=4,
+    ["AND", "OR"],
+    st.just(""),
 )
 _QUALIFIED = st.permutations(sorted(_QUALIFIERS)).flatmap(
     lambda names: st.integers(0, 3).map(lambda n: "".join(f" {name}{_QUALIFIERS[name]}" for name in names[:n]))
 )
-_VALID = st.recursive(
+_VALID = _nested(
     st.builds("[{}]{}".format, _COMPARISON, _QUALIFIED),
-    lambda inner: (
-        _joined(["AND", "OR", "FOLLOWEDBY"], inner) | st.builds("({}){}{}".format, inner, _QUALIFIED, _QUALIFIED)
-    ),
-    max_leaves=3,
+    ["AND", "OR", "FOLLOWEDBY"],
+    st.builds("{}{}".format, _QUALIFIED, _QUALIFIED),
 )
 _PIECE = st.sampled_from([*_KINDS, *_SPELLED.values(), "-", "+", ".", "'", "/", "\\", "h", "t'", "0", "é", "\x1c", " "])
 
@@ -244,14 +247,14 @@ _CHANGED = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(_VALID)
 def test_valid_patterns_need_no_parser(pattern: str) -> None:
     assert parser_accepts(pattern)
     assert first_fault(pattern) is None
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(_CHANGED | st.lists(_PIECE, max_size=9).map(lambda pieces: "[" + " ".join(pieces)))
 def test_on_changed_patterns_the_parser_agrees(pattern: str) -> None:
     try:
