@@ -14,7 +14,7 @@ from titian.core.errors import AlreadyExists, InvalidInput
 from titian.node import DATABASE, database_address, require_home
 from titian.settings import FILE, write_settings
 from titian.store.admin import plain
-from titian.store.database import open_database
+from titian.store.database import SqliteDatabase, open_database
 from titian.store.migrate import migrate
 from titian.store.registry import NodeRecord, write_node
 from titian.store.store import now_micros
@@ -51,25 +51,33 @@ def init_node(
     if (home / FILE).exists() or (home / DATABASE).exists():
         raise AlreadyExists(f"There is a node in {home} already.", advice="Choose another --home.")
     opened = open_database(database or f"sqlite:///{home.absolute() / DATABASE}", create=True)
-    missing = [path for path in (home, *home.parents) if not path.exists()]
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = opened.path if isinstance(opened, SqliteDatabase) and not opened.path.exists() else home / DATABASE
+    missing = [path for path in (home, *home.parents) if not _there(path)]
     try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         migrate(opened)
         write_settings(home, {"database": database})
         with opened.writing() as tx:
             write_node(tx, record)
     except BaseException:
         opened.close()
-        _undo(home, missing)
+        _undo(home, file, missing)
         raise
     opened.close()
     return record
 
 
-def _undo(home: Path, made: list[Path]) -> None:
+def _there(path: Path) -> bool:
+    with suppress(OSError):
+        return path.exists()
+    return False
+
+
+def _undo(home: Path, database: Path, made: list[Path]) -> None:
     """Remove what a failed set-up has made."""
-    for name in (FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
-        (home / name).unlink(missing_ok=True)
+    for path in (home / FILE, database, Path(f"{database}-wal"), Path(f"{database}-shm")):
+        with suppress(OSError):
+            path.unlink()
     for folder in made:
         with suppress(OSError):
             folder.rmdir()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -238,13 +238,13 @@ def test_what_a_writer_gets_back_names_no_dispute(
 @pytest.fixture
 def writers(
     store: Store, committer: Committer, new_collection: Callable[[], Collection]
-) -> Iterator[tuple[Collection, PartnerView, Collection]]:
+) -> tuple[Collection, PartnerView, Collection]:
     """A collection, the view of a key for it alone, and another collection."""
     one, other = new_collection(), new_collection()
     _, secret = Keys(store).add(f"writer of one {one.num}", Role.WRITER, collection=one)
     view = Partners(store, committer).view(secret)
     assert view is not None
-    yield one, view, other
+    return one, view, other
 
 
 def test_a_removal_finds_only_what_is_here(store: Store, writers: tuple[Collection, PartnerView, Collection]) -> None:

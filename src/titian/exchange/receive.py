@@ -30,8 +30,25 @@ class _Envelope(msgspec.Struct):
 
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
-_FRAME_BYTES: Final = 4096
-"""More than this beside the objects themselves, and the envelope is looked at for keys that stand in it twice."""
+_values: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _repeats(body: bytes) -> bool:
+    """Whether a key of the envelope itself stands twice: two readers would see two different requests.
+
+    Reading drops what stands twice, so there is more of the body than of what was read. White space is taken out
+    first where there is any, and only what is spelled oddly is read again.
+    """
+    return _more(body) and _more(msgspec.json.format(body, indent=-1)) and _repeated(body)
+
+
+def _more(body: bytes) -> bool:
+    """Whether an envelope is longer than its keys, their values, and the signs between them."""
+    values = _values.decode(body)
+    return len(body) > 1 + sum(len(_encode(name)) + 2 + len(bytes(raw)) for name, raw in values.items())
+
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def split(body: bytes, *, most: int = 100_000) -> list[bytes]:
@@ -43,8 +60,7 @@ def split(body: bytes, *, most: int = 100_000) -> list[bytes]:
         if not body.isascii():
             body.decode("utf-8")
         objects = [bytes(raw) for raw in _envelope.decode(body).objects]
-        frame = len(body) - sum(map(len, objects)) - len(objects)
-        repeated = (frame > _FRAME_BYTES or len(body) < _FRAME_BYTES) and _repeated(body)
+        repeated = _repeats(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidInput(
             f"The body is not a TAXII envelope: {error}.",

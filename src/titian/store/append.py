@@ -158,7 +158,12 @@ class Batch:
         rows: list[Row] = []
         for reason, item, version in self.aside:
             digest = hashlib.sha256(item.raw).digest()
-            held = self.tx.one("SELECT 1 FROM quarantine WHERE id = ? AND digest = ?", item.id, digest)
+            held = self.tx.one(
+                "SELECT 1 FROM quarantine WHERE id = ? AND digest = ? AND collection = ?",
+                item.id,
+                digest,
+                self.collection,
+            )
             if held is None and (item.id, digest) not in seen:
                 seen.add((item.id, digest))
                 rows.append((self.collection, item.id, version, reason, self.source, self.now, digest, item.raw))

@@ -75,7 +75,8 @@ class Committer:
                     except queue.Empty:
                         break
         except Exception as error:
-            if job is not None and job[1] not in taken and job[1].set_running_or_notify_cancel():
+            waiting = job is not None and job[1] not in taken and not job[1].cancelled()
+            if job is not None and waiting and job[1].set_running_or_notify_cancel():
                 taken.append(job[1])
             for future in taken:
                 if not future.done():

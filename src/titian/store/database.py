@@ -112,8 +112,10 @@ def without_password(url: str) -> str:
     >>> without_password("postgresql://u:secret@db.example/name?password=x")
     'postgresql://db.example/name'
     """
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    scheme, found, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    shown = authority.rpartition("@")[2].partition("?")[0] + slash + path.partition("?")[0]
+    return f"{scheme}://{shown}" if found and "@" not in shown else "…"
 
 
 class _Slot:
@@ -146,9 +148,12 @@ class PerThread:
             if self._closed:
                 raise Unavailable("The database is closed.")
             slot = _Slot(connect())
-            setattr(self._local, purpose, slot)
             with self._lock:
+                if self._closed:
+                    slot.close()
+                    raise Unavailable("The database is closed.")
                 self._all.add(slot)
+            setattr(self._local, purpose, slot)
         return slot.connection
 
     def drop(self, purpose: str) -> None:
@@ -160,8 +165,8 @@ class PerThread:
 
     def close(self) -> None:
         """Close every connection, also those of other threads."""
-        self._closed = True
         with self._lock:
+            self._closed = True
             for slot in list(self._all):
                 slot.close()
             self._all = weakref.WeakSet()

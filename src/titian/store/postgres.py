@@ -101,7 +101,10 @@ class PostgresDatabase:
 
     def _open(self, *, autocommit: bool) -> psycopg.Connection[Row]:
         try:
-            return psycopg.connect(self.url, autocommit=autocommit, **_CONNECTION)
+            given = conninfo_to_dict(self.url)
+            ours = {**_CONNECTION, **given, "client_encoding": "UTF8"}
+            ours["options"] = f"{_CONNECTION['options']} {given.get('options', '')}".strip()
+            return psycopg.connect(self.url, autocommit=autocommit, **ours)
         except (psycopg.Error, ValueError) as error:
             shown = without_password(self.url)
             raise Unavailable(

@@ -33,7 +33,15 @@ class StoreShelf:
             for item in rejected:
                 digest = hashlib.sha256(item.raw).digest()
                 ident, reason = _kept(item.id, 300), _kept(item.reason, 2000)
-                if tx.one("SELECT 1 FROM quarantine WHERE id = ? AND digest = ?", ident, digest) is None:
+                if (
+                    tx.one(
+                        "SELECT 1 FROM quarantine WHERE id = ? AND digest = ? AND collection = ?",
+                        ident,
+                        digest,
+                        collection.num,
+                    )
+                    is None
+                ):
                     tx.run(
                         "INSERT INTO quarantine (collection, id, version, reason, source, received, digest, raw) "
                         "VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
