@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -75,12 +75,12 @@ class Database(Protocol):
         """A new connection of the driver, for a migration."""
         ...
 
-    def reading(self) -> Any:
-        """Context manager: a read-only :class:`Transaction`, from this thread's own connection."""
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A read-only :class:`Transaction`, from this thread's own connection."""
         ...
 
-    def writing(self) -> Any:
-        """Context manager: a :class:`Transaction` that is durable when the block ends, undone when it raises."""
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A :class:`Transaction` that is durable when the block ends, undone when it raises."""
         ...
 
     def close(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from titian.core.errors import NotFound, Refused
@@ -39,17 +39,13 @@ class Store:
             raise
         self.log = Log(self.node.secret, clock)
 
-    @contextmanager
-    def reading(self) -> Iterator[Transaction]:
+    def reading(self) -> AbstractContextManager[Transaction]:
         """A read-only snapshot."""
-        with self.database.reading() as tx:
-            yield tx
+        return self.database.reading()
 
-    @contextmanager
-    def writing(self) -> Iterator[Transaction]:
+    def writing(self) -> AbstractContextManager[Transaction]:
         """A write transaction, durable when the block ends."""
-        with self.database.writing() as tx:
-            yield tx
+        return self.database.writing()
 
     def close(self) -> None:
         """Close every connection."""

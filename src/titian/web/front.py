@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -107,14 +108,21 @@ class Front:
     def _record(scope: Any, status: int, seconds: float) -> None:
         route, method = scope.get("path_template") or "none", scope["method"]
         method = method if method in {"GET", "POST", "DELETE"} else "other"
-        REQUESTS.labels(method, route, status).inc()
-        SECONDS.labels(route).observe(seconds)
+        requests, took = _measures(method, route, status)
+        requests.inc()
+        took.observe(seconds)
         quiet = method == "GET" and status < 400 and seconds < _SLOW
         client = scope.get("client")
         (_log.debug if quiet else _log.info)(
             "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1),
             reader=scope.get("state", {}).get("reader"), client=client[0] if client else None,
         )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _measures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The counters of one kind of answer; finding them by their labels costs more than counting."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route)
 
 
 async def _answer(send: Send, status: int, description: str) -> None:

@@ -185,6 +185,11 @@ def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max:
     refused too: to leave it out would answer with more than was asked for. Other parameters are not ours, unless
     ``strictly``: what takes away must not be asked for by half.
     """
+    parse = _parse if len(query) > _REMEMBERED else _parse_again
+    return parse(query, allowed, limit, limit_max, strictly)
+
+
+def _parse(query: bytes, allowed: frozenset[str], limit: int, limit_max: int, strictly: bool) -> Query:
     given = _parameters(query, allowed, strictly)
     values: dict[str, object] = {"limit": min(limit, limit_max)}
     if (text := given.get("limit")) is not None:
@@ -205,6 +210,11 @@ def parse_query(query: bytes, allowed: frozenset[str], *, limit: int, limit_max:
         values["versions"] = _versions(text)
     binding = "&".join(f"{name}={given[name]}" for name in sorted(given) if name not in {"limit", "next"})
     return Query(msgspec.convert(values, Selection), given.get("next"), binding.encode(), "match[version]" in given)
+
+
+_REMEMBERED: Final = 512
+"""Longest query string that is remembered: who polls asks the same again and again."""
+_parse_again: Final = lru_cache(maxsize=512)(_parse)
 
 
 def _parameters(query: bytes, allowed: frozenset[str], strictly: bool) -> dict[str, str]:
