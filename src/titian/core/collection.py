@@ -94,9 +94,15 @@ def version_text(version: int, versioned: bool, text: str | None) -> str:
     return six[:23] + "Z" if versioned else six
 
 
-def unusual(version: int | None, text: str | None) -> str | None:
-    """Return the text of a version when it must be kept beside its microseconds."""
-    return text if version is not None and text is not None and text != timestamp(version)[:23] + "Z" else None
+def unusual(text: str | None) -> str | None:
+    """Return the text of a version when it must be kept beside its microseconds: when it has not three decimals, or
+    names a leap second.
+
+    >>> unusual("2020-09-13T12:26:40.000Z"), unusual("2020-09-13T12:26:40Z")
+    (None, '2020-09-13T12:26:40Z')
+    """
+    usual = text is None or (len(text) == len("2020-09-13T12:26:40.000Z") and text[17:19] != "60")
+    return None if usual else text
 
 
 class Versions(msgspec.Struct, frozen=True):

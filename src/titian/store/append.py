@@ -129,10 +129,10 @@ class Batch:
         same = known.same(item.version)
         if same is None:
             version = self.now if item.version is None else item.version
-            fresh = _Held(version, item.version is not None, unusual(item.version, item.text), digest, item.raw)
+            fresh = _Held(version, item.version is not None, unusual(item.text), digest, item.raw)
             known.add(fresh)
             self.entering.append((fresh, item))
-            return Appended(item.id, fresh.shown, Outcome.ADDED)
+            return Appended(item.id, item.text or fresh.shown, Outcome.ADDED)
         if same.digest == digest or same_content(self._bytes(same), item.raw):
             return Appended(item.id, same.shown, Outcome.KNOWN)
         self.aside.append(("conflict: another content is held under the same id and version", item, same.version))
