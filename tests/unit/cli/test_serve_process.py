@@ -18,23 +18,23 @@ from support.nodes import Node, end_each
 SECONDS = 15.0
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files of every process that the test starts."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
-def folders(temporary: Path) -> list[Path]:
-    return list(temporary.glob("titian-*"))
+def runs(node: Node) -> list[Path]:
+    """The folders of runs of `titian serve`, which lie in the node's home."""
+    return list((node.home / "run").glob("*"))
 
 
 def listening(node: Node) -> list[psutil.Process]:
     """The processes below `titian serve` that accept connections."""
     family = node.family()[1:]
-    return [one for one in family if any(c.status == psutil.CONN_LISTEN for c in one.net_connections("tcp"))]
+    return [one for one in family if accepts(one)]
+
+
+def accepts(process: psutil.Process) -> bool:
+    """Whether a process accepts connections; one that has just ended does not."""
+    try:
+        return any(c.status == psutil.CONN_LISTEN for c in process.net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def healthy(node: Node) -> bool:
@@ -54,7 +54,7 @@ def eventually(holds: Callable[[], bool], seconds: float = SECONDS) -> bool:
 
 
 @pytest.mark.slow
-def test_https_and_nothing_older(own: Node, tmp_path: Path, temporary: Path) -> None:
+def test_https_and_nothing_older(own: Node, tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
@@ -81,16 +81,16 @@ def test_https_and_nothing_older(own: Node, tmp_path: Path, temporary: Path) -> 
     ):
         old.wrap_socket(plain)
 
-    assert len(folders(temporary)) == 1
+    assert len(runs(own)) == 1
     family = own.family()
     assert own.stop() == 0
     assert end_each(family) == []
-    assert folders(temporary) == [], "what it needed while it ran goes with it"
+    assert runs(own) == [], "what it needed while it ran goes with it"
     assert "Traceback" not in own.log()
 
 
 @pytest.mark.slow
-def test_a_killed_worker_comes_back_and_a_killed_supervisor_takes_all_with_it(own: Node, temporary: Path) -> None:
+def test_a_killed_worker_comes_back_and_a_killed_supervisor_takes_all_with_it(own: Node) -> None:
     own.serve(workers=2)
     assert eventually(lambda: len(listening(own)) == 2)
     workers = listening(own)
@@ -104,7 +104,7 @@ def test_a_killed_worker_comes_back_and_a_killed_supervisor_takes_all_with_it(ow
 
 
 @pytest.mark.slow
-def test_it_ends_gracefully_while_it_starts(own: Node, temporary: Path) -> None:
+def test_it_ends_gracefully_while_it_starts(own: Node) -> None:
     """SIGTERM right after it answers, twice in a row, as an impatient service manager does."""
     own.serve()
     process = own.process
@@ -115,4 +115,4 @@ def test_it_ends_gracefully_while_it_starts(own: Node, temporary: Path) -> None:
     assert process.wait(SECONDS) == 0
     own.process = None
     assert end_each(family) == []
-    assert folders(temporary) == []
+    assert runs(own) == []
