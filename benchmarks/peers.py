@@ -48,7 +48,7 @@ class Medallion:
             authorization="Basic " + b64encode(b"bench:bench").decode(),
         )
         self.target = self.server.target
-        self.request = self.target.request(f"/root/collections/{_COLLECTION}/objects/?limit={_PAGE}")
+        self.request = self.target.request(f"/peer/collections/{_COLLECTION}/objects/?limit={_PAGE}")
 
     def stop(self) -> None:
         """End its process."""
@@ -68,7 +68,7 @@ def _data(objects: Sequence[dict[str, object]]) -> dict[str, object]:
         for place, one in enumerate(objects)
     ]
     return {
-        "/discovery": {"title": "peer", "default": "/root/", "api_roots": ["/root/"]},
+        "/discovery": {"title": "peer", "default": "/peer/", "api_roots": ["/peer/"]},
         "root": {
             "information": {"title": "root", "versions": [MEDIA_TYPE], "max_content_length": 100_000_000},
             "status": [],

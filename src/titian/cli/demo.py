@@ -181,7 +181,7 @@ def _show(report: PullReport, arrivals: _Arrivals, *, json: bool) -> None:
 
 def _invitation(url: str, collection: str, key: str) -> list[str]:
     """What to try, to be pasted as it stands: nothing is drawn around it, and no line is broken."""
-    place = f"{url}taxii2/root/collections/{collection}/"
+    place = f"{url}taxii2/api/collections/{collection}/"
     return [
         "",
         f"The first node stays up at {url}taxii2/ (Ctrl-C ends it).",

@@ -48,7 +48,7 @@ from titian.wire.taxii import (
     understood,
 )
 
-API_ROOT: Final = "/taxii2/root/"
+API_ROOT: Final = "/taxii2/api/"
 """Our one API root. It lies under ``/taxii2/`` so that everything of TAXII is behind one prefix."""
 
 AnyRequest = Request[Any, Any, Any]
@@ -121,7 +121,7 @@ def discovery(visit: Guest) -> ASGIResponse:
     )
 
 
-@get("/root/", sync_to_thread=False)
+@get("/api/", sync_to_thread=False)
 def api_root(visit: Guest) -> ASGIResponse:
     """TAXII 2.1 section 4.2."""
     return _answer(
@@ -133,7 +133,7 @@ def api_root(visit: Guest) -> ASGIResponse:
     )
 
 
-@get("/root/status/{status_id:str}/", sync_to_thread=False)
+@get("/api/status/{status_id:str}/", sync_to_thread=False)
 def status(visit: Guest, status_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 4.3: only who made the request may ask what became of it."""
     receipt = visit.taxii.node.intake.receipt(status_id, visit.view.reader.id)
@@ -142,13 +142,13 @@ def status(visit: Guest, status_id: FromPath[str]) -> ASGIResponse:
     return _answer(status_resource(receipt))
 
 
-@get("/root/collections/", sync_to_thread=False)
+@get("/api/collections/", sync_to_thread=False)
 def collections(visit: Guest) -> ASGIResponse:
     """TAXII 2.1 section 5.1."""
     return _answer(Collections(collections=[_resource(seen) for seen in visit.view.collections()]))
 
 
-@get("/root/collections/{collection_id:str}/", sync_to_thread=False)
+@get("/api/collections/{collection_id:str}/", sync_to_thread=False)
 def collection(visit: Guest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.2."""
     return _answer(_resource(visit.view.collection(collection_id)))
@@ -254,14 +254,14 @@ def _records(snapshot: CollectionView, selection: Selection) -> Any:
     return found.records, found.more
 
 
-@get("/root/collections/{collection_id:str}/manifest/")
+@get("/api/collections/{collection_id:str}/manifest/")
 async def manifest(visit: Guest, request: AnyRequest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.3."""
     query = visit.taxii.query(request, OF_OBJECTS)
     return await _read(visit, request, collection_id, "manifest", query, _manifest)
 
 
-@get("/root/collections/{collection_id:str}/objects/")
+@get("/api/collections/{collection_id:str}/objects/")
 async def objects(visit: Guest, request: AnyRequest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.4."""
     query = visit.taxii.query(request, OF_OBJECTS)
@@ -277,7 +277,7 @@ def _missing() -> NotFound:
     return NotFound("There is no such object in this collection.")
 
 
-@get("/root/collections/{collection_id:str}/objects/{object_id:str}/")
+@get("/api/collections/{collection_id:str}/objects/{object_id:str}/")
 async def one_object(
     visit: Guest, request: AnyRequest, collection_id: FromPath[str], object_id: FromPath[str]
 ) -> ASGIResponse:
@@ -293,7 +293,7 @@ async def one_object(
     return await _read(visit, request, collection_id, "object", query, build)
 
 
-@get("/root/collections/{collection_id:str}/objects/{object_id:str}/versions/")
+@get("/api/collections/{collection_id:str}/objects/{object_id:str}/versions/")
 async def versions(
     visit: Guest, request: AnyRequest, collection_id: FromPath[str], object_id: FromPath[str]
 ) -> ASGIResponse:
@@ -314,7 +314,7 @@ async def versions(
     return await _read(visit, request, collection_id, "versions", query, build)
 
 
-@delete("/root/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
+@delete("/api/collections/{collection_id:str}/objects/{object_id:str}/", status_code=200, sync_to_thread=True)
 def remove_object(
     visit: Guest, request: AnyRequest, collection_id: FromPath[str], object_id: FromPath[str]
 ) -> ASGIResponse:
@@ -326,7 +326,7 @@ def remove_object(
     return ASGIResponse(status_code=200, headers=_TAXII_HEADERS)
 
 
-@post("/root/collections/{collection_id:str}/objects/", status_code=202)
+@post("/api/collections/{collection_id:str}/objects/", status_code=202)
 async def add_objects(visit: Guest, request: AnyRequest, collection_id: FromPath[str]) -> ASGIResponse:
     """TAXII 2.1 section 5.5. The answer is sent when the objects, or the request, are durable (law 6)."""
     if not understood(request.headers.get("content-type", "")):

@@ -41,14 +41,14 @@ ROUTES = {
     "/health": {"GET"},
     "/metrics": {"GET"},
     "/taxii2": {"GET"},
-    "/taxii2/root": {"GET"},
-    "/taxii2/root/status/{status_id:str}": {"GET"},
-    "/taxii2/root/collections": {"GET"},
-    "/taxii2/root/collections/{collection_id:str}": {"GET"},
-    "/taxii2/root/collections/{collection_id:str}/manifest": {"GET"},
-    "/taxii2/root/collections/{collection_id:str}/objects": {"GET", "POST"},
-    "/taxii2/root/collections/{collection_id:str}/objects/{object_id:str}": {"GET", "DELETE"},
-    "/taxii2/root/collections/{collection_id:str}/objects/{object_id:str}/versions": {"GET"},
+    "/taxii2/api": {"GET"},
+    "/taxii2/api/status/{status_id:str}": {"GET"},
+    "/taxii2/api/collections": {"GET"},
+    "/taxii2/api/collections/{collection_id:str}": {"GET"},
+    "/taxii2/api/collections/{collection_id:str}/manifest": {"GET"},
+    "/taxii2/api/collections/{collection_id:str}/objects": {"GET", "POST"},
+    "/taxii2/api/collections/{collection_id:str}/objects/{object_id:str}": {"GET", "DELETE"},
+    "/taxii2/api/collections/{collection_id:str}/objects/{object_id:str}/versions": {"GET"},
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND")
 MARKER = "S3CRET-marker"
@@ -177,7 +177,7 @@ def test_one_method_one_meaning(served: Served, route: str) -> None:
             assert answer.status_code == 405, f"{method} {route}: {answer.status_code}"
             assert set(answer.headers["allow"].split(", ")) == ROUTES[route], f"{method} {route}"
             assert answer.headers["cache-control"] == "no-store"
-    assert served.ask("GET", served.path("/taxii2/root/collections/{collection_id:str}/objects")).json()["objects"]
+    assert served.ask("GET", served.path("/taxii2/api/collections/{collection_id:str}/objects")).json()["objects"]
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/taxii2/nothing/", "*"])
@@ -221,16 +221,16 @@ def test_our_host_names(served: Served, host: str) -> None:
 
 
 HOSTILE_PATHS = [
-    f"/taxii2/root/collections/{MARKER}/",
-    f"/taxii2/root/collections/{MARKER}/objects/",
-    f"/taxii2/root/status/{MARKER}/",
+    f"/taxii2/api/collections/{MARKER}/",
+    f"/taxii2/api/collections/{MARKER}/objects/",
+    f"/taxii2/api/status/{MARKER}/",
     f"/taxii2/{MARKER}/",
     f"/{MARKER}",
-    f"/taxii2/root/collections/one/objects/{MARKER}/",
-    f"/taxii2/root/collections/one/objects/?match[type]={MARKER}%00",
-    f"/taxii2/root/collections/one/objects/?added_after={MARKER}",
-    f"/taxii2/root/collections/one/objects/?next={MARKER}",
-    f"/taxii2/root/collections/one/objects/?match[{MARKER}]=1",
+    f"/taxii2/api/collections/one/objects/{MARKER}/",
+    f"/taxii2/api/collections/one/objects/?match[type]={MARKER}%00",
+    f"/taxii2/api/collections/one/objects/?added_after={MARKER}",
+    f"/taxii2/api/collections/one/objects/?next={MARKER}",
+    f"/taxii2/api/collections/one/objects/?match[{MARKER}]=1",
 ]
 
 
@@ -250,13 +250,13 @@ def test_errors_do_not_repeat_unescaped_input(served: Served, path: str) -> None
     ("path", "status"),
     [
         ("/taxii2", 404),
-        ("/taxii2/root", 404),
-        ("/taxii2/root/collections/one/objects", 404),
+        ("/taxii2/api", 404),
+        ("/taxii2/api/collections/one/objects", 404),
         ("//taxii2/", 404),
-        ("/taxii2//root/", 404),
-        ("/taxii2/root/collections/%2e%2e/", 404),
-        ("/taxii2/root/collections/%00/", 404),
-        ("/taxii2/root/collections/%ff/", 404),
+        ("/taxii2//api/", 404),
+        ("/taxii2/api/collections/%2e%2e/", 404),
+        ("/taxii2/api/collections/%00/", 404),
+        ("/taxii2/api/collections/%ff/", 404),
         ("/", 404),
         ("/schema", 404),
         ("/docs", 404),
@@ -303,7 +303,7 @@ def test_what_is_no_fault_of_the_readers_is_told_by_an_id_only(
         raise error
 
     monkeypatch.setattr("titian.store.log.Log.page", broken)
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     answer = served.ask("GET", path, params={"limit": "77"})
     body = check_error(answer, status)
     assert re.fullmatch(r"[0-9a-f-]{36}", body["error_id"])
@@ -328,7 +328,7 @@ def test_a_database_that_does_not_answer_says_nothing_of_itself(
         yield
 
     monkeypatch.setattr("titian.store.database.SqliteDatabase.reading", gone)
-    for path in ("/health", "/taxii2/root/collections/"):
+    for path in ("/health", "/taxii2/api/collections/"):
         answer = served.ask("GET", path)
         check_error(answer, 503 if isinstance(error, Unavailable) else 500)
         assert MARKER not in answer.text
@@ -350,7 +350,7 @@ def test_a_body_that_takes_too_long_is_408(served: Served, monkeypatch: pytest.M
 
     monkeypatch.setattr("litestar.Request.body", endless)
     monkeypatch.setattr("titian.web.taxii.asyncio.timeout", lambda seconds: asyncio.Timeout(_soon(seconds)))
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     check_error(served.ask("POST", path, content=b"x", headers={"Content-Type": MEDIA_TYPE}), 408)
 
 
@@ -374,7 +374,7 @@ BODIES = [
 
 @pytest.mark.parametrize(("body", "status"), BODIES)
 def test_bodies_that_cannot_be_taken(served: Served, body: bytes, status: int) -> None:
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     before = served.ask("GET", path).content
     check_error(served.ask("POST", path, content=body, headers={"Content-Type": MEDIA_TYPE}), status)
     assert served.ask("GET", path).content == before
@@ -382,20 +382,20 @@ def test_bodies_that_cannot_be_taken(served: Served, body: bytes, status: int) -
 
 @pytest.mark.parametrize("content_type", ["application/json", "", "application/stix+json;version=2.1"])
 def test_another_media_type_is_415(served: Served, content_type: str) -> None:
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     answer = served.ask("POST", path, content=envelope(malware()), headers={"Content-Type": content_type})
     check_error(answer, 415)
 
 
 def test_an_answer_is_in_the_media_type_or_not_at_all(served: Served) -> None:
-    for path in ("/taxii2/", "/taxii2/root/"):
+    for path in ("/taxii2/", "/taxii2/api/"):
         assert served.ask("GET", path, headers={"Accept": MEDIA_TYPE}).headers["content-type"] == MEDIA_TYPE
         check_error(served.ask("GET", path, headers={"Accept": "text/html"}), 406)
 
 
 def test_metrics_name_no_reader_and_no_path(served: Served) -> None:
     """Labels are a bounded set: routes, not addresses."""
-    served.ask("GET", f"/taxii2/root/collections/{MARKER}/")
+    served.ask("GET", f"/taxii2/api/collections/{MARKER}/")
     served.ask("GET", f"/{MARKER}")
     found = served.ask("GET", "/metrics")
     assert "titian" in found.text or found.text == "\n" or found.text == ""
@@ -422,9 +422,9 @@ def test_flags_bind_partners_not_the_nodes_own_people(
     served: Served, role: Role, alias: str, reads: set[Role], writes: set[Role]
 ) -> None:
     """An inbox is read, and a read-only collection filled, with an admin key (TAXII 2.1 section 5.2.1)."""
-    path = f"/taxii2/root/collections/{alias}/"
+    path = f"/taxii2/api/collections/{alias}/"
     there = role in reads | writes
-    listed = {one["id"]: one for one in served.ask("GET", "/taxii2/root/collections/", role).json()["collections"]}
+    listed = {one["id"]: one for one in served.ask("GET", "/taxii2/api/collections/", role).json()["collections"]}
     shown = served.ask("GET", path, role)
     if there:
         assert (shown.json()["can_read"], shown.json()["can_write"]) == (role in reads, role in writes)
@@ -445,7 +445,7 @@ def test_flags_bind_partners_not_the_nodes_own_people(
 
 def test_what_takes_away_refuses_what_it_does_not_know(served: Served) -> None:
     """A misspelt match[version] would take out every version of an object."""
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects/{object_id:str}")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects/{object_id:str}")
     for query in ("match[versions]=last", "version=last", "limit=1", "match[version]=all&dry_run=1"):
         check_error(served.ask("DELETE", f"{path}?{query}"), 400)
         assert served.ask("GET", path).json()["objects"] == [served.item]
@@ -454,12 +454,12 @@ def test_what_takes_away_refuses_what_it_does_not_know(served: Served) -> None:
 
 @pytest.mark.parametrize(("digits", "status"), [(13, 200), (40, 200), (41, 400), (5000, 400)])
 def test_a_limit_is_capped(served: Served, digits: int, status: int) -> None:
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     assert served.ask("GET", path, params={"limit": "9" * digits}).status_code == status
 
 
 def etag(served: Served, role: Role = Role.ADMIN, query: str = "", **headers: str) -> str:
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     answer = served.ask("GET", path + query, role, headers=headers)
     assert answer.status_code == 200
     return str(answer.headers["etag"])
@@ -508,7 +508,7 @@ def test_an_entity_tag_is_the_nodes_own(tmp_path: Path) -> None:
 )
 def test_if_none_match(served: Served, sent: str, status: int) -> None:
     """RFC 9110 section 13.1.2. ``*`` asks whether there is anything at all."""
-    path = served.path("/taxii2/root/collections/{collection_id:str}/objects")
+    path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     tag = etag(served)
     header = sent.format(tag=tag, bare=tag.strip('"'))
     answer = served.ask("GET", path, headers={"If-None-Match": header})
@@ -522,12 +522,12 @@ def test_if_none_match_of_nothing(served: Served, sent: str) -> None:
     """What is not there, or not for this reader, has no answer that could be unchanged."""
     missing = malware()["id"]
     for role, path, status in (
-        (Role.ADMIN, f"/taxii2/root/collections/one/objects/{missing}/", 404),
-        (Role.ADMIN, f"/taxii2/root/collections/one/objects/{missing}/versions/", 404),
-        (Role.ADMIN, "/taxii2/root/collections/nobodys/objects/", 404),
-        (Role.READER, "/taxii2/root/collections/inbox/objects/", 404),
-        (Role.WRITER, "/taxii2/root/collections/inbox/objects/", 403),
-        (None, "/taxii2/root/collections/one/objects/", 401),
-        (Role.ADMIN, "/taxii2/root/collections/one/objects/?limit=0", 400),
+        (Role.ADMIN, f"/taxii2/api/collections/one/objects/{missing}/", 404),
+        (Role.ADMIN, f"/taxii2/api/collections/one/objects/{missing}/versions/", 404),
+        (Role.ADMIN, "/taxii2/api/collections/nobodys/objects/", 404),
+        (Role.READER, "/taxii2/api/collections/inbox/objects/", 404),
+        (Role.WRITER, "/taxii2/api/collections/inbox/objects/", 403),
+        (None, "/taxii2/api/collections/one/objects/", 401),
+        (Role.ADMIN, "/taxii2/api/collections/one/objects/?limit=0", 400),
     ):
         check_error(served.ask("GET", path, role, headers={"If-None-Match": sent}), status)
