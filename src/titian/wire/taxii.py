@@ -139,14 +139,6 @@ class ErrorMessage(_Resource, frozen=True, kw_only=True):
     http_status: str
 
 
-class Envelope(msgspec.Struct):
-    """TAXII 2.1 section 3.7 as it is received: the bytes of each object stay as they are."""
-
-    objects: list[msgspec.Raw] = []
-    more: bool = False
-    next: str | None = None
-
-
 def envelope_prefix(next_token: str | None) -> bytes:
     """Return the bytes of an envelope before its first object."""
     if next_token is None:

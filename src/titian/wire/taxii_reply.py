@@ -13,10 +13,10 @@ import msgspec
 
 from titian.core.errors import PeerUntrusted
 from titian.wire.outbound import Reply
+from titian.wire.taxii import MEDIA_TYPE
 
 T = TypeVar("T")
 
-MEDIA_TYPE: Final = "application/taxii+json;version=2.1"
 BAD_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, not UTF-8, or nested too deeply."""
 

@@ -11,9 +11,9 @@ import msgspec
 
 from titian.core.errors import InvalidInput, PeerRefused, PeerUntrusted, Unavailable
 from titian.wire.outbound import Origin, Outbound, Reply, parse_url
+from titian.wire.taxii import MEDIA_TYPE
 from titian.wire.taxii_reply import (
     BAD_JSON,
-    MEDIA_TYPE,
     ApiRoot,
     Discovery,
     convert,
