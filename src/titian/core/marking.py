@@ -1,16 +1,14 @@
-"""Markings: how far something may spread (TLP, IEP) and what may be done with it (PAP, IEP, statements).
+"""Markings: how far something may spread, what may be done with it, for what, for whom and until when.
 
-TLP is read in both of its versions and compared by *audience*, never by a number: a level is the set of
-circles it may reach, and one level is as strict as another when its set is contained in the other's.
-What is not understood reaches nobody.
+TLP and PAP (:mod:`titian.core.tlp`), IEP 2.0, statements, and our own extension marking *handling*: whom it is
+releasable to, for which purposes, when it expires, and whether its source may be named. Where several speak, all
+hold, and so the strictest does. What is not understood reaches nobody.
 
-Sources: FIRST TLP 2.0; STIX 2.1 sections 7.2.1.4 (TLP 1.0) and 7.2.3 (granular markings); the TLP 2.0, IEP
-2.0 and PAP marking definitions of oasis-open/cti-stix-common-objects; MISP taxonomies ``tlp`` and ``PAP``.
+Sources: STIX 2.1 sections 7.2.1 and 7.2.3 (granular markings); IEP 2.0 of oasis-open/cti-stix-common-objects.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -19,221 +17,44 @@ from uuid import UUID, uuid5
 import msgspec
 
 from titian.core.errors import InvalidInput
+from titian.core.stix import Timestamp, canonical_json
+from titian.core.tlp import (
+    PAP_DEFINITIONS,
+    PAP_EXTENSION,
+    PAP_IDS,
+    PAP_WHITE_ID,
+    TLP_1_IDS,
+    TLP_2_EXTENSION,
+    TLP_DEFINITIONS,
+    TLP_IDS,
+    Circle,
+    Pap,
+    Tlp,
+    definition_head,
+    parse_pap,
+    parse_tlp,
+    stricter,
+    stricter_pap,
+)
 
-TLP_2_EXTENSION: Final = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
-PAP_EXTENSION: Final = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b"
 IEP_EXTENSION: Final = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
+HANDLING_EXTENSION: Final = "extension-definition--43f97d0a-13e5-40e4-b896-0fabf0bebb5d"
+"""Ours: see :class:`Handling`."""
 
 _T = TypeVar("_T")
 
-# Ours, so that one statement has one identifier wherever it is read from a format that has none.
+# Ours, so that one statement, or one handling, has one identifier wherever it is written.
 _STATEMENTS: Final = UUID("5a6c2a0e-5d0a-5b7b-9f0f-6f1d2c5c1a77")
+_HANDLINGS: Final = UUID("02e62f51-7549-44b4-ab43-8c754ac35e75")
 _UNDATED: Final = "1970-01-01T00:00:00.000Z"
 
 
-class Circle(StrEnum):
-    """Who can be reached, from the innermost outwards (FIRST TLP 2.0)."""
+class Attribution(StrEnum):
+    """Whether recipients may, must, or must not name the source (IEP 2.0 ``provider_attribution``)."""
 
-    RECIPIENTS = "recipients"
-    ORGANISATION = "organisation"
-    CLIENTS = "clients"
-    COMMUNITY = "community"
-    PUBLIC = "public"
-
-
-class Tlp(StrEnum):
-    """Traffic Light Protocol 2.0; the value is that of STIX's ``tlp_2_0`` property."""
-
-    CLEAR = "clear"
-    GREEN = "green"
-    AMBER = "amber"
-    AMBER_STRICT = "amber+strict"
-    RED = "red"
-
-    @property
-    def label(self) -> str:
-        """As FIRST writes it, ``TLP:AMBER+STRICT``."""
-        return f"TLP:{self.value.upper()}"
-
-    @property
-    def reach(self) -> frozenset[Circle]:
-        """The circles that this level may reach."""
-        return _TLP_REACH[self]
-
-
-class Pap(StrEnum):
-    """Permissible Actions Protocol: what may be done with it (MISP taxonomy ``PAP``)."""
-
-    CLEAR = "clear"
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-
-    @property
-    def label(self) -> str:
-        """As the taxonomy writes it, ``PAP:RED``."""
-        return f"PAP:{self.value.upper()}"
-
-    @property
-    def actions(self) -> frozenset[str]:
-        """The kinds of action that this level allows."""
-        return _PAP_ACTIONS[self]
-
-
-_TLP_REACH: Final[dict[Tlp, frozenset[Circle]]] = {
-    Tlp.RED: frozenset({Circle.RECIPIENTS}),
-    Tlp.AMBER_STRICT: frozenset({Circle.RECIPIENTS, Circle.ORGANISATION}),
-    Tlp.AMBER: frozenset({Circle.RECIPIENTS, Circle.ORGANISATION, Circle.CLIENTS}),
-    Tlp.GREEN: frozenset(Circle) - {Circle.PUBLIC},
-    Tlp.CLEAR: frozenset(Circle),
-}
-_PAP_ACTIONS: Final[dict[Pap, frozenset[str]]] = {
-    Pap.RED: frozenset({"passive-undetectable"}),
-    Pap.AMBER: frozenset({"passive-undetectable", "passive-cross-check"}),
-    Pap.GREEN: frozenset({"passive-undetectable", "passive-cross-check", "active"}),
-    Pap.CLEAR: frozenset({"passive-undetectable", "passive-cross-check", "active", "any"}),
-}
-
-TLP_IDS: Final[dict[Tlp, str]] = {
-    Tlp.CLEAR: "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
-    Tlp.GREEN: "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
-    Tlp.AMBER: "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
-    Tlp.AMBER_STRICT: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
-    Tlp.RED: "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
-}
-"""The only identifiers of TLP 2.0 (OASIS common objects)."""
-
-TLP_1_IDS: Final[dict[Tlp, str]] = {
-    Tlp.CLEAR: "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
-    Tlp.GREEN: "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da",
-    Tlp.AMBER: "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82",
-    Tlp.RED: "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
-}
-"""The only identifiers of TLP 1.0 (STIX 2.1 section 7.2.1.4); its WHITE is CLEAR here."""
-
-PAP_IDS: Final[dict[Pap, str]] = {
-    Pap.CLEAR: "marking-definition--ad15a0cd-55b6-4588-a14c-a66105329b92",
-    Pap.GREEN: "marking-definition--c43594d1-4b11-4c59-93ab-1c9b14d53ce9",
-    Pap.AMBER: "marking-definition--60f8932b-e51e-4458-b265-a2e8be9a80ab",
-    Pap.RED: "marking-definition--740d36e5-7714-4c30-961a-3ae632ceee0e",
-}
-"""The identifiers of PAP (OASIS common objects)."""
-
-_PAP_WHITE_ID: Final = "marking-definition--a3bea94c-b469-41dc-9cfe-d6e7daba7730"
-_PAP_CREATED: Final = {
-    Pap.CLEAR: "2022-10-01T00:00:00.000Z",
-    Pap.GREEN: "2022-10-09T00:00:00.000Z",
-    Pap.AMBER: "2022-10-02T00:00:00.000Z",
-    Pap.RED: "2022-10-06T00:00:00.000Z",
-}
-
-
-def _head(identifier: str, created: str, name: str | None) -> dict[str, Any]:
-    head = {"type": "marking-definition", "spec_version": "2.1", "id": identifier, "created": created}
-    return head | ({"name": name} if name else {})
-
-
-def _by_extension(head: dict[str, Any], extension: str, key: str, value: str) -> bytes:
-    body = {extension: {"extension_type": "property-extension", key: value}}
-    return msgspec.json.encode(head | {"extensions": body})
-
-
-def _tlp_1_name(level: Tlp) -> str:
-    return "white" if level is Tlp.CLEAR else level.value
-
-
-TLP_DEFINITIONS: Final[dict[Tlp, bytes]] = {
-    level: _by_extension(
-        _head(TLP_IDS[level], "2022-10-01T00:00:00.000Z", level.label),
-        TLP_2_EXTENSION,
-        "tlp_2_0",
-        level.value,
-    )
-    for level in Tlp
-}
-"""The marking-definition objects of TLP 2.0, as bytes."""
-
-TLP_1_DEFINITIONS: Final[dict[Tlp, bytes]] = {
-    level: msgspec.json.encode(
-        _head(identifier, "2017-01-20T00:00:00.000Z", f"TLP:{_tlp_1_name(level).upper()}")
-        | {"definition_type": "tlp", "definition": {"tlp": _tlp_1_name(level)}}
-    )
-    for level, identifier in TLP_1_IDS.items()
-}
-"""The marking-definition objects of TLP 1.0, as bytes."""
-
-PAP_DEFINITIONS: Final[dict[Pap, bytes]] = {
-    level: _by_extension(_head(PAP_IDS[level], _PAP_CREATED[level], level.label), PAP_EXTENSION, "pap", level)
-    for level in Pap
-}
-"""The marking-definition objects of PAP, as bytes."""
-
-
-def stricter(a: Tlp, b: Tlp) -> Tlp:
-    """Return the level whose audience is contained in the other's.
-
-    >>> stricter(Tlp.AMBER, Tlp.AMBER_STRICT)
-    <Tlp.AMBER_STRICT: 'amber+strict'>
-    """
-    return a if at_least_as_strict(a, b) else b
-
-
-def at_least_as_strict(a: Tlp, b: Tlp) -> bool:
-    """Whether nobody is reached by ``a`` who is not reached by ``b``.
-
-    >>> at_least_as_strict(Tlp.RED, Tlp.GREEN), at_least_as_strict(Tlp.CLEAR, Tlp.GREEN)
-    (True, False)
-    """
-    return a.reach <= b.reach
-
-
-def _stricter_pap(a: Pap, b: Pap) -> Pap:
-    return a if a.actions <= b.actions else b
-
-
-_LABEL: Final = re.compile(r"(?:tlp)?\s*[:_-]?\s*(.+)", re.IGNORECASE | re.DOTALL)
-_TLP_NAMES: Final[dict[str, Tlp]] = {level.value: level for level in Tlp} | {
-    "white": Tlp.CLEAR,
-    "amber-strict": Tlp.AMBER_STRICT,
-    "amber_strict": Tlp.AMBER_STRICT,
-    "amber strict": Tlp.AMBER_STRICT,
-    "amberstrict": Tlp.AMBER_STRICT,
-}
-
-
-def parse_tlp(label: str) -> Tlp:
-    """Read a TLP label as people write it; WHITE is CLEAR.
-
-    :raises InvalidInput: for anything that is not exactly one known level. It is never guessed: a reader
-        that took ``AMBER+STRICT`` for ``AMBER`` would let it go further than its author allowed.
-
-    >>> parse_tlp("TLP:AMBER+STRICT"), parse_tlp("amber-strict"), parse_tlp("tlp:white")
-    (<Tlp.AMBER_STRICT: 'amber+strict'>, <Tlp.AMBER_STRICT: 'amber+strict'>, <Tlp.CLEAR: 'clear'>)
-    """
-    match = _LABEL.fullmatch(label.strip())
-    level = _TLP_NAMES.get(re.sub(r"\s*([+_-])\s*", r"\1", match[1].strip().lower())) if match else None
-    if level is None:
-        known = ", ".join(known.label for known in Tlp)
-        raise InvalidInput(f"{label!r} is not a level of the Traffic Light Protocol.", advice=f"Use {known}.")
-    return level
-
-
-def parse_pap(label: str) -> Pap:
-    """Read a PAP label, ``PAP:AMBER`` or ``amber``; WHITE is CLEAR.
-
-    :raises InvalidInput: for anything else.
-
-    >>> parse_pap("PAP:WHITE")
-    <Pap.CLEAR: 'clear'>
-    """
-    name = re.sub(r"^pap\s*:\s*", "", label.strip().lower())
-    try:
-        return Pap.CLEAR if name == "white" else Pap(name)
-    except ValueError:
-        known = ", ".join(known.label for known in Pap)
-        raise InvalidInput(
-            f"{label!r} is not a level of the Permissible Actions Protocol.", advice=f"Use {known}."
-        ) from None
+    MAY = "may"
+    MUST = "must"
+    MUST_NOT = "must-not"
 
 
 class Iep(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,18 +72,40 @@ class Iep(msgspec.Struct, frozen=True, kw_only=True):
     tlp: str | None = None
 
 
+class Handling(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of our extension marking; what is absent is left open.
+
+    ``releasable_to`` names parties and communities by identity, countries by ISO 3166-1 alpha-2; an empty list names
+    nobody. ``purposes`` are words of the purpose vocabulary, ``expires`` is a STIX timestamp.
+    """
+
+    releasable_to: tuple[str, ...] | None = None
+    purposes: tuple[str, ...] | None = None
+    expires: str | None = None
+    attribution: Attribution | None = None
+
+
 class Marking(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is said about the handling of one object, or of a part of it.
 
     A frozen value, and a lattice: :meth:`join` gives the least marking that honours both. ``tlp=None``
     means that nothing was said about spread, and ``unknown`` holds the identifiers of markings that are
     not understood or not at hand: both reach nobody.
+
+    ``releasable_to`` holds one set of alternatives for each list that was given: a recipient must be named by every
+    one of them. ``purposes`` is None where no purpose is named, and empty where none is left. ``starts`` and
+    ``expires`` are microseconds since the Unix epoch.
     """
 
     tlp: Tlp | None = None
     pap: Pap | None = None
     statements: frozenset[str] = frozenset()
     policies: frozenset[Iep] = frozenset()
+    releasable_to: frozenset[frozenset[str]] = frozenset()
+    purposes: frozenset[str] | None = None
+    starts: int | None = None
+    expires: int | None = None
+    attribution: frozenset[Attribution] = frozenset()
     unknown: frozenset[str] = frozenset()
 
     @property
@@ -270,29 +113,44 @@ class Marking(msgspec.Struct, frozen=True, kw_only=True):
         """The circles that it may reach; empty if unmarked, or if any marking is unknown."""
         return frozenset() if self.unknown or self.tlp is None else self.tlp.reach
 
+    @property
+    def names_source(self) -> bool:
+        """Whether its source may be named; what forbids it wins."""
+        return Attribution.MUST_NOT not in self.attribution
+
     def join(self, other: Marking) -> Marking:
-        """Return the marking that honours both: the stricter levels, and every statement and policy."""
+        """Return the marking that honours both: the stricter levels, and every statement, policy and limit."""
         return Marking(
             tlp=_join(self.tlp, other.tlp, stricter),
-            pap=_join(self.pap, other.pap, _stricter_pap),
+            pap=_join(self.pap, other.pap, stricter_pap),
             statements=self.statements | other.statements,
             policies=self.policies | other.policies,
+            releasable_to=self.releasable_to | other.releasable_to,
+            purposes=_join(self.purposes, other.purposes, frozenset.intersection),
+            starts=_join(self.starts, other.starts, max),
+            expires=_join(self.expires, other.expires, min),
+            attribution=self.attribution | other.attribution,
             unknown=self.unknown | other.unknown,
         )
 
     def at_least_as_strict_as(self, other: Marking) -> bool:
-        """Whether it reaches nobody, allows nothing and drops no statement beyond what ``other`` says.
+        """Whether it reaches nobody, allows nothing and drops no statement or limit beyond what ``other`` says.
 
         >>> Marking(tlp=Tlp.RED).at_least_as_strict_as(Marking(tlp=Tlp.GREEN, pap=Pap.RED))
         False
         """
-        actions = frozenset(_PAP_ACTIONS[Pap.CLEAR]) if self.pap is None else self.pap.actions
-        allowed = frozenset(_PAP_ACTIONS[Pap.CLEAR]) if other.pap is None else other.pap.actions
+        mine = self.join(other)
+        # What the other adds to mine must be nothing: except levels and reach, where mine may be stricter anyway.
         return (
             self.reach <= other.reach
-            and actions <= allowed
-            and self.statements >= other.statements
-            and self.policies >= other.policies
+            and mine.pap == self.pap
+            and mine.statements == self.statements
+            and mine.policies == self.policies
+            and mine.releasable_to == self.releasable_to
+            and mine.purposes == self.purposes
+            and mine.starts == self.starts
+            and mine.expires == self.expires
+            and mine.attribution == self.attribution
         )
 
 
@@ -313,16 +171,34 @@ def statement_id(statement: str) -> str:
 
 def statement_definition(statement: str, *, identifier: str | None = None) -> bytes:
     """Return a statement marking (STIX 2.1 section 7.2.1.3) as an object's bytes, equal for equal text."""
-    head = _head(identifier or statement_id(statement), _UNDATED, None)
+    head = definition_head(identifier or statement_id(statement), _UNDATED, None)
     body = {"definition_type": "statement", "definition": {"statement": statement}}
     return msgspec.json.encode(head | body)
+
+
+def handling_definition(handling: Handling) -> tuple[str, bytes]:
+    """Return a handling as a marking-definition object: its identifier, and its bytes, equal for equal content.
+
+    :raises InvalidInput: for an expiry that is no timestamp, or a handling that says nothing.
+    """
+    if handling == Handling():
+        raise InvalidInput("A handling must say something.", advice="Name recipients, a purpose, an expiry or more.")
+    handling_marking(handling)
+    said = {name: value for name, value in msgspec.to_builtins(handling).items() if value is not None}
+    for name in ("releasable_to", "purposes"):
+        if name in said:
+            said[name] = sorted(set(said[name]))
+    content = {"extension_type": "property-extension", **said}
+    identifier = f"marking-definition--{uuid5(_HANDLINGS, canonical_json(said).decode())}"
+    head = definition_head(identifier, _UNDATED, None)
+    return identifier, msgspec.json.encode(head | {"extensions": {HANDLING_EXTENSION: content}})
 
 
 _WELL_KNOWN: Final[dict[str, Marking]] = (
     {identifier: Marking(tlp=level) for level, identifier in TLP_IDS.items()}
     | {identifier: Marking(tlp=level) for level, identifier in TLP_1_IDS.items()}
     | {identifier: Marking(pap=level) for level, identifier in PAP_IDS.items()}
-    | {_PAP_WHITE_ID: Marking(pap=Pap.CLEAR)}
+    | {PAP_WHITE_ID: Marking(pap=Pap.CLEAR)}
 )
 
 
@@ -341,10 +217,11 @@ def well_known(identifier: str) -> Marking | None:
 def definitions_of(marking: Marking) -> dict[str, bytes]:
     """Return the objects that state a marking in STIX, by identifier: TLP 2.0, PAP and statements.
 
-    :raises InvalidInput: for a policy or an unknown marking, whose objects cannot be made up here.
+    :raises InvalidInput: for a policy, a handling or an unknown marking, whose objects cannot be made up here.
     """
-    if marking.policies or marking.unknown:
-        raise InvalidInput("An exchange policy or an unknown marking has no standard object.")
+    plain = Marking(tlp=marking.tlp, pap=marking.pap, statements=marking.statements)
+    if marking != plain:
+        raise InvalidInput("An exchange policy, a handling or an unknown marking has no standard object.")
     found = {TLP_IDS[marking.tlp]: TLP_DEFINITIONS[marking.tlp]} if marking.tlp else {}
     if marking.pap:
         found[PAP_IDS[marking.pap]] = PAP_DEFINITIONS[marking.pap]
@@ -443,6 +320,8 @@ def _by_extension_key(key: str, body: dict[str, Any]) -> Marking | None:
         return _or_none(lambda: Marking(pap=parse_pap(str(body.get("pap")))))
     if key == IEP_EXTENSION:
         return _or_none(lambda: _read_iep(body))
+    if key == HANDLING_EXTENSION:
+        return _or_none(lambda: _read_handling(body))
     return None
 
 
@@ -453,14 +332,44 @@ def _read_iep(body: Mapping[str, Any]) -> Marking:
         policy = msgspec.convert(texts, Iep)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"An information exchange policy cannot be read: {error}.") from None
-    level = None if policy.tlp is None else parse_tlp(policy.tlp)
-    return Marking(tlp=level, policies=frozenset({policy}))
+    return Marking(
+        tlp=None if policy.tlp is None else parse_tlp(policy.tlp),
+        policies=frozenset({policy}),
+        starts=_instant(policy.start_date),
+        expires=_instant(policy.end_date),
+        attribution=frozenset({Attribution(policy.provider_attribution)} if policy.provider_attribution else ()),
+    )
+
+
+def _instant(text: str | None) -> int | None:
+    return None if text is None else Timestamp.parse(text).micros
+
+
+def _read_handling(body: Mapping[str, Any]) -> Marking:
+    said = {name: value for name, value in body.items() if name != "extension_type"}
+    if said.keys() - set(Handling.__struct_fields__):
+        raise InvalidInput("A handling says more than this version understands.")
+    return handling_marking(msgspec.convert(said, Handling))
+
+
+def handling_marking(handling: Handling) -> Marking:
+    """Return what a handling means.
+
+    :raises InvalidInput: for an expiry that is no timestamp.
+    """
+    named, purposes = handling.releasable_to, handling.purposes
+    return Marking(
+        releasable_to=frozenset() if named is None else frozenset({frozenset(named)}),
+        purposes=None if purposes is None else frozenset(purposes),
+        expires=_instant(handling.expires),
+        attribution=frozenset() if handling.attribution is None else frozenset({handling.attribution}),
+    )
 
 
 def _or_none(read: Callable[[], Marking]) -> Marking | None:
     try:
         return read()
-    except InvalidInput:
+    except (InvalidInput, msgspec.ValidationError, ValueError):
         return None
 
 

@@ -17,8 +17,9 @@ from uuid import UUID, uuid5
 import msgspec
 
 from titian.core.errors import InvalidInput, UnreadableFile
-from titian.core.marking import Marking, definitions_of, parse_pap, parse_tlp
+from titian.core.marking import Marking, definitions_of
 from titian.core.stix import Timestamp, canonical_json, is_identifier, observable_id
+from titian.core.tlp import parse_pap, parse_tlp
 from titian.wire.indicators import Value, kinds_named, recognise
 from titian.wire.stix import Problem
 

@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, Final, Literal, get_args
 import msgspec
 
 from titian.core.errors import InvalidInput, TitianError, UnreadableFile
-from titian.core.marking import TLP_IDS, Marking, at_least_as_strict, parse_tlp, well_known
+from titian.core.marking import Marking, well_known
 from titian.core.stix import Timestamp
+from titian.core.tlp import TLP_IDS, at_least_as_strict, parse_tlp
 from titian.wire.csv import read_csv
 from titian.wire.csv_export import write_csv
 from titian.wire.stix import Problem, read_bundle, splice_reference, write_bundle

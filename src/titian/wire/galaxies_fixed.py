@@ -15,7 +15,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from titian.core.marking import TLP_DEFINITIONS, TLP_IDS, Tlp, statement_definition, statement_id
+from titian.core.marking import statement_definition, statement_id
+from titian.core.tlp import TLP_DEFINITIONS, TLP_IDS, Tlp
 
 Stix = dict[str, object]
 

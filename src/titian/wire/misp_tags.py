@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from titian.core.errors import InvalidInput
-from titian.core.marking import UNMARKED, Marking, Pap, Tlp, parse_pap, parse_tlp
+from titian.core.marking import UNMARKED, Marking
+from titian.core.tlp import Pap, Tlp, parse_pap, parse_tlp
 
 _LONGEST_TAG: Final = 255  # the width of MISP's column
 _TAXONOMY: Final = re.compile(r"\s*(tlp|pap|statement)\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titian.core import marking as m
+from titian.core import tlp as t
 from titian.core.errors import InvalidInput
-from titian.core.marking import Circle, Iep, Marking, Pap, Tlp
+from titian.core.marking import Iep, Marking
 from titian.core.stix import examine
+from titian.core.tlp import Circle, Pap, Tlp
 
 STRICTEST_LAST = [Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT, Tlp.RED]
 UNKNOWN = "marking-definition--3cd55916-d34b-4747-a8e0-dedec14b711b"
@@ -28,8 +30,8 @@ def definition(**members: Any) -> bytes:
 @pytest.mark.parametrize(("a", "b"), list(itertools.product(STRICTEST_LAST, STRICTEST_LAST)))
 def test_tlp_is_the_chain_that_first_describes(a: Tlp, b: Tlp) -> None:
     rank = STRICTEST_LAST.index
-    assert m.at_least_as_strict(a, b) == (rank(a) >= rank(b))
-    assert m.stricter(a, b) is m.stricter(b, a) is max(a, b, key=rank)
+    assert t.at_least_as_strict(a, b) == (rank(a) >= rank(b))
+    assert t.stricter(a, b) is t.stricter(b, a) is max(a, b, key=rank)
 
 
 def test_amber_strict_stops_at_the_organisation_and_amber_reaches_its_clients() -> None:
@@ -54,7 +56,7 @@ def test_amber_strict_stops_at_the_organisation_and_amber_reaches_its_clients() 
     ],
 )
 def test_labels(label: str, level: Tlp) -> None:
-    assert m.parse_tlp(label) is level
+    assert t.parse_tlp(label) is level
 
 
 @pytest.mark.parametrize(
@@ -73,16 +75,16 @@ def test_labels(label: str, level: Tlp) -> None:
 )
 def test_a_label_that_is_not_a_level_is_refused_and_never_guessed(label: str) -> None:
     with pytest.raises(InvalidInput, match="Traffic Light Protocol"):
-        m.parse_tlp(label)
+        t.parse_tlp(label)
 
 
 @pytest.mark.parametrize("label", ["", "PAP:", "PAP:AMBER+STRICT", "tlp:red"])
 def test_a_pap_label_that_is_not_a_level_is_refused(label: str) -> None:
     with pytest.raises(InvalidInput, match="Permissible Actions"):
-        m.parse_pap(label)
+        t.parse_pap(label)
 
 
-ALL_DEFINITIONS = [*m.TLP_DEFINITIONS.values(), *m.TLP_1_DEFINITIONS.values(), *m.PAP_DEFINITIONS.values()]
+ALL_DEFINITIONS = [*t.TLP_DEFINITIONS.values(), *t.TLP_1_DEFINITIONS.values(), *t.PAP_DEFINITIONS.values()]
 
 
 @pytest.mark.parametrize("raw", [*ALL_DEFINITIONS, m.statement_definition("© Example")], ids=lambda raw: raw[60:105])
@@ -92,15 +94,15 @@ def test_the_embedded_objects_are_valid_and_read_as_what_they_are(raw: bytes) ->
     assert m.read_definition(raw) == (known or Marking(statements=frozenset({"© Example"})))
 
 
-@pytest.mark.parametrize("level", list(m.TLP_1_IDS))
+@pytest.mark.parametrize("level", list(t.TLP_1_IDS))
 def test_tlp_1_objects_are_those_of_the_reference_library(level: Tlp) -> None:
     name = "WHITE" if level is Tlp.CLEAR else level.value.upper()
     reference = msgspec.json.decode(getattr(stix2, f"TLP_{name}").serialize())
-    assert msgspec.json.decode(m.TLP_1_DEFINITIONS[level]) == reference
+    assert msgspec.json.decode(t.TLP_1_DEFINITIONS[level]) == reference
 
 
 def test_tlp_2_objects_have_the_form_that_oasis_published() -> None:
-    assert msgspec.json.decode(m.TLP_DEFINITIONS[Tlp.AMBER_STRICT]) == {
+    assert msgspec.json.decode(t.TLP_DEFINITIONS[Tlp.AMBER_STRICT]) == {
         "type": "marking-definition",
         "spec_version": "2.1",
         "id": "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
@@ -129,7 +131,7 @@ IEP = {
     [
         pytest.param(
             definition(
-                id=m.TLP_1_IDS[Tlp.CLEAR],
+                id=t.TLP_1_IDS[Tlp.CLEAR],
                 name="TLP:CLEAR",
                 definition_type="tlp",
                 definition={"tlp": "clear"},
@@ -148,7 +150,7 @@ IEP = {
             id="opencti pap",
         ),
         pytest.param(
-            definition(id=m.TLP_IDS[Tlp.GREEN], extensions={m.TLP_2_EXTENSION: {"tlp_2_0": "red"}}),
+            definition(id=t.TLP_IDS[Tlp.GREEN], extensions={m.TLP_2_EXTENSION: {"tlp_2_0": "red"}}),
             Marking(tlp=Tlp.RED),
             id="identifier and content differ: the stricter",
         ),
@@ -190,7 +192,7 @@ def test_an_extension_beside_a_level_that_is_not_understood_closes_it() -> None:
         m.TLP_2_EXTENSION: {"tlp_2_0": "clear"},
         "extension-definition--dff17fb3-": {"cui": "NOFORN"},
     }
-    read = m.read_definition(definition(id=m.TLP_IDS[Tlp.CLEAR], extensions=extensions))
+    read = m.read_definition(definition(id=t.TLP_IDS[Tlp.CLEAR], extensions=extensions))
     assert read.tlp is Tlp.CLEAR
     assert read.reach == frozenset()
 
@@ -210,23 +212,23 @@ def marked(*refs: str, granular: Any = None) -> bytes:
     ("raw", "reach"),
     [
         pytest.param(marked(), frozenset(), id="unmarked reaches nobody"),
-        pytest.param(marked(m.TLP_IDS[Tlp.GREEN]), Tlp.GREEN.reach, id="tlp 2.0"),
-        pytest.param(marked(m.TLP_1_IDS[Tlp.AMBER]), Tlp.AMBER.reach, id="tlp 1.0"),
-        pytest.param(marked(m.TLP_IDS[Tlp.GREEN], m.TLP_IDS[Tlp.RED]), Tlp.RED.reach, id="two levels: the stricter"),
-        pytest.param(marked(m.TLP_IDS[Tlp.GREEN], UNKNOWN), frozenset(), id="an unknown one reaches nobody"),
-        pytest.param(marked(m.PAP_IDS[Pap.RED]), frozenset(), id="pap alone says nothing about spread"),
+        pytest.param(marked(t.TLP_IDS[Tlp.GREEN]), Tlp.GREEN.reach, id="tlp 2.0"),
+        pytest.param(marked(t.TLP_1_IDS[Tlp.AMBER]), Tlp.AMBER.reach, id="tlp 1.0"),
+        pytest.param(marked(t.TLP_IDS[Tlp.GREEN], t.TLP_IDS[Tlp.RED]), Tlp.RED.reach, id="two levels: the stricter"),
+        pytest.param(marked(t.TLP_IDS[Tlp.GREEN], UNKNOWN), frozenset(), id="an unknown one reaches nobody"),
+        pytest.param(marked(t.PAP_IDS[Pap.RED]), frozenset(), id="pap alone says nothing about spread"),
         pytest.param(
-            marked(m.TLP_IDS[Tlp.GREEN], granular=[{"selectors": ["name"], "marking_ref": m.TLP_IDS[Tlp.RED]}]),
+            marked(t.TLP_IDS[Tlp.GREEN], granular=[{"selectors": ["name"], "marking_ref": t.TLP_IDS[Tlp.RED]}]),
             Tlp.RED.reach,
             id="a part closes the whole",
         ),
         pytest.param(
-            marked(m.TLP_IDS[Tlp.RED], granular=[{"selectors": ["name"], "marking_ref": m.TLP_IDS[Tlp.CLEAR]}]),
+            marked(t.TLP_IDS[Tlp.RED], granular=[{"selectors": ["name"], "marking_ref": t.TLP_IDS[Tlp.CLEAR]}]),
             Tlp.RED.reach,
             id="a part opens nothing",
         ),
         pytest.param(
-            marked(m.TLP_IDS[Tlp.GREEN], granular=[{"selectors": ["name"], "lang": "id"}]),
+            marked(t.TLP_IDS[Tlp.GREEN], granular=[{"selectors": ["name"], "lang": "id"}]),
             Tlp.GREEN.reach,
             id="a language is not a marking",
         ),
@@ -238,7 +240,7 @@ def test_effective_markings(raw: bytes, reach: frozenset[Circle]) -> None:
 
 def test_a_resolved_definition_is_used_and_parts_keep_their_selectors() -> None:
     statement = Marking(statements=frozenset({"© Example"}))
-    raw = marked(m.TLP_IDS[Tlp.CLEAR], granular=[{"selectors": ["description"], "marking_ref": UNKNOWN}])
+    raw = marked(t.TLP_IDS[Tlp.CLEAR], granular=[{"selectors": ["description"], "marking_ref": UNKNOWN}])
     markings = m.read_markings(raw, {UNKNOWN: statement})
     assert markings.whole == Marking(tlp=Tlp.CLEAR)
     assert markings.parts == (m.Part(("description",), statement),)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titian.core.errors import UnreadableFile
-from titian.core.marking import TLP_IDS, Marking, Pap, Tlp, definitions_of, read_definition
+from titian.core.marking import Marking, definitions_of, read_definition
 from titian.core.stix import Timestamp, examine
+from titian.core.tlp import TLP_IDS, Pap, Tlp
 from titian.wire.csv import disarm, join_cell, read_csv, rearm, split_cell
 from titian.wire.csv_export import write_csv
 from titian.wire.indicators import Value, from_observable, from_pattern, recognise

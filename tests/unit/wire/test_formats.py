@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titian.core.errors import InvalidInput, UnreadableFile
-from titian.core.marking import PAP_IDS, TLP_1_IDS, TLP_DEFINITIONS, TLP_IDS, Pap, Tlp, read_markings, stricter
+from titian.core.marking import read_markings
 from titian.core.stix import Timestamp
+from titian.core.tlp import PAP_IDS, TLP_1_IDS, TLP_DEFINITIONS, TLP_IDS, Pap, Tlp, stricter
 from titian.wire.formats import FORMATS, apply_marking, detect, marking_named, read, write
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "misp"

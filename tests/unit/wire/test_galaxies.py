@@ -10,8 +10,9 @@ import pytest
 import stix2
 
 from titian.core.errors import UnreadableFile
-from titian.core.marking import TLP_DEFINITIONS, Circle, Tlp, read_definition, read_markings
+from titian.core.marking import read_definition, read_markings
 from titian.core.stix import examine
+from titian.core.tlp import TLP_DEFINITIONS, Circle, Tlp
 from titian.wire import galaxies
 from titian.wire.galaxies import demo_counts, demo_objects, demo_size
 from titian.wire.galaxies_fixed import EPOCH, FACTS, MITRE, MITRE_TERMS, logical_time

@@ -14,21 +14,9 @@ import pymisp
 import pytest
 
 from titian.core.errors import AlreadyExists, InvalidInput, Refused, UnreadableFile
-from titian.core.marking import (
-    PAP_IDS,
-    TLP_1_DEFINITIONS,
-    TLP_1_IDS,
-    TLP_DEFINITIONS,
-    TLP_IDS,
-    Marking,
-    Pap,
-    Tlp,
-    definitions_of,
-    read_definition,
-    read_markings,
-    statement_id,
-)
+from titian.core.marking import Marking, definitions_of, read_definition, read_markings, statement_id
 from titian.core.stix import examine
+from titian.core.tlp import PAP_IDS, TLP_1_DEFINITIONS, TLP_1_IDS, TLP_DEFINITIONS, TLP_IDS, Pap, Tlp
 from titian.wire.misp import events_of, read_misp, write_feed, write_misp
 from titian.wire.misp_tags import read_tags, write_tags
 from titian.wire.stix import Problem, read_bundle
