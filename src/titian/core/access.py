@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from titian.core.collection import Collection
+from titian.core.collection import Collection, Kind
 
 PREFIX: Final = "titian"
 """Every key starts so: secret scanners can find a leaked one."""
@@ -31,7 +31,8 @@ class Role(Enum):
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """A key as the node keeps it: ``digest`` is SHA-256 of the whole key, which is never stored.
 
-    A key has 160 random bits, so a fast digest is enough: there is nothing to guess slowly.
+    A key has 160 random bits, so a fast digest is enough: there is nothing to guess slowly. ``party`` is the
+    identifier of the party whose key it is, ``None`` for the organisation's own.
     """
 
     id: str
@@ -41,20 +42,31 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     collection: int | None = None
     created: int
     revoked: int | None = None
+    party: str | None = None
 
-    def sees(self, collection: Collection) -> bool:
-        """Whether the holder may know that this collection exists."""
-        return self.collection is None or self.collection == collection.num
+    def sees(self, collection: Collection, at: int) -> bool:
+        """Whether the holder may know, at an instant in microseconds, that this collection exists.
 
-    def reads(self, collection: Collection) -> bool:
-        """``can_read`` of TAXII 2.1 section 5.2.1; an admin key is the node's own, not a partner's."""
-        return self.sees(collection) and (collection.readable or self.role is Role.ADMIN)
-
-    def writes(self, collection: Collection) -> bool:
-        """``can_write`` of TAXII 2.1 section 5.2.1."""
-        if self.role is Role.READER:
+        A party's key opens what was released to that party, while the agreement is in force, and nothing else. A key
+        without a party is the organisation's own.
+        """
+        if self.collection is not None and self.collection != collection.num:
             return False
-        return self.sees(collection) and (collection.writable or self.role is Role.ADMIN)
+        if self.party is None:
+            return True
+        return collection.kind is Kind.RELEASED and collection.party == self.party and collection.is_open(at)
+
+    def reads(self, collection: Collection, at: int) -> bool:
+        """``can_read`` of TAXII 2.1 section 5.2.1; an admin key is the node's own, not a partner's."""
+        return self.sees(collection, at) and (collection.readable or self.role is Role.ADMIN)
+
+    def writes(self, collection: Collection, at: int) -> bool:
+        """``can_write`` of TAXII 2.1 section 5.2.1. Released collections and the directory are never written by key."""
+        if self.role is Role.READER or self.party is not None:
+            return False
+        if collection.kind in (Kind.RELEASED, Kind.DIRECTORY):
+            return False
+        return self.sees(collection, at) and (collection.writable or self.role is Role.ADMIN)
 
 
 def _base32(data: bytes) -> str:

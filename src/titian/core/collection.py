@@ -7,7 +7,7 @@ assigned by the node, strictly increasing inside one collection in the order of 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 
 import msgspec
@@ -15,11 +15,26 @@ import msgspec
 STIX_MEDIA_TYPE: Final = "application/stix+json;version=2.1"
 
 
+class Kind(StrEnum):
+    """What a collection is for, and so who may read it."""
+
+    OWN = "own"
+    """The organisation's own: nobody outside reads it."""
+    RECEIVED = "received"
+    """What came from a party, whose markings bind us."""
+    RELEASED = "released"
+    """What one party sees under one agreement. Only a release writes into it."""
+    DIRECTORY = "directory"
+    """Parties, communities, dialogues, agreements and consents. Only their own verbs write into it."""
+
+
 class Collection(msgspec.Struct, frozen=True, kw_only=True):
     """A TAXII collection (TAXII 2.1 section 5.2.1).
 
     ``num`` is the node's own short number, never shown; ``generation`` changes with every change of what the
-    collection holds; ``readable`` and ``writable`` bound what any partner may do with it.
+    collection holds; ``readable`` and ``writable`` bound what any partner may do with it. ``agreement`` and ``party``
+    are identifiers; ``opens``, ``closes`` (exclusive) and ``expiry``, when the next of its entries ends, are
+    microseconds since the Unix epoch.
     """
 
     num: int
@@ -32,6 +47,16 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     generation: int = 0
     last_added: int = 0
+    kind: Kind = Kind.OWN
+    agreement: str | None = None
+    party: str | None = None
+    opens: int | None = None
+    closes: int | None = None
+    expiry: int | None = None
+
+    def is_open(self, at: int) -> bool:
+        """Whether its party may read a released collection at an instant: fails closed."""
+        return self.opens is not None and self.opens <= at and (self.closes is None or at < self.closes)
 
 
 class Incoming(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from titian.core.access import Key, Role
-from titian.core.collection import Collection
+from titian.core.collection import Collection, Kind
 from titian.core.errors import AlreadyExists, NotFound, Refused
 from titian.store.database import Row, Transaction
 
@@ -46,7 +46,8 @@ def write_node(tx: Transaction, record: NodeRecord) -> None:
 
 
 _COLLECTION: Final = (
-    "SELECT num, id, name, alias, description, readable, writable, created, generation, last_added FROM collections"
+    "SELECT num, id, name, alias, description, readable, writable, created, generation, last_added, kind, agreement, "
+    "party, opens, closes, expiry FROM collections"
 )
 
 
@@ -62,6 +63,12 @@ def _collection(row: Row) -> Collection:
         created=row[7],
         generation=row[8],
         last_added=row[9],
+        kind=Kind(row[10]),
+        agreement=row[11],
+        party=row[12],
+        opens=row[13],
+        closes=row[14],
+        expiry=row[15],
     )
 
 
@@ -98,7 +105,7 @@ def add_collection(tx: Transaction, collection: Collection) -> Collection:
     num = (found[0] if found and found[0] is not None else 0) + 1
     tx.run(
         "INSERT INTO collections (num, id, name, alias, description, readable, writable, created, generation, "
-        "last_added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+        "last_added, kind, agreement, party, opens, closes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
         num,
         collection.id,
         collection.name,
@@ -107,6 +114,11 @@ def add_collection(tx: Transaction, collection: Collection) -> Collection:
         collection.readable,
         collection.writable,
         collection.created,
+        collection.kind.value,
+        collection.agreement,
+        collection.party,
+        collection.opens,
+        collection.closes,
     )
     return msgspec.structs.replace(collection, num=num)
 
@@ -117,7 +129,7 @@ def count_entries(tx: Transaction, collection: int) -> int:
     return int(row[0]) if row else 0
 
 
-_KEY: Final = "SELECT id, name, digest, role, collection, created, revoked FROM keys"
+_KEY: Final = "SELECT id, name, digest, role, collection, created, revoked, party FROM keys"
 
 
 def _key(row: Row) -> Key:
@@ -129,6 +141,7 @@ def _key(row: Row) -> Key:
         collection=row[4],
         created=row[5],
         revoked=row[6],
+        party=row[7],
     )
 
 
@@ -152,13 +165,14 @@ def add_key(tx: Transaction, key: Key) -> None:
             advice="Choose another name; a revoked key keeps its name, so that logs stay readable.",
         )
     tx.run(
-        "INSERT INTO keys (id, name, digest, role, collection, created) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO keys (id, name, digest, role, collection, created, party) VALUES (?, ?, ?, ?, ?, ?, ?)",
         key.id,
         key.name,
         key.digest,
         key.role.value,
         key.collection,
         key.created,
+        key.party,
     )
 
 

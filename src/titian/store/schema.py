@@ -58,8 +58,20 @@ collections = Table(
     Column("created", BigInteger, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("last_added", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, server_default="own"),
+    Column("agreement", Text),
+    Column("party", Text),
+    Column("opens", BigInteger),
+    Column("closes", BigInteger),
+    Column("expiry", BigInteger),
+    Index("ix_collections_agreement", "agreement", "party"),
 )
-"""``last_added`` only grows, also when entries are deleted: the next ``date_added`` is later than it."""
+"""``last_added`` only grows, also when entries are deleted: the next ``date_added`` is later than it.
+
+``kind`` is that of :class:`titian.core.collection.Kind`. A released collection is what one ``party`` sees under one
+``agreement``, open to it from ``opens`` until before ``closes``; a received one holds what came from ``party``.
+``expiry`` is when the next of its entries ends (law 9).
+"""
 
 keys = Table(
     "keys",
@@ -71,7 +83,9 @@ keys = Table(
     Column("collection", ForeignKey("collections.num")),
     Column("created", BigInteger, nullable=False),
     Column("revoked", BigInteger),
+    Column("party", Text),
 )
+"""``party`` is whose key it is; without one it is the node's own organisation's."""
 
 types = Table(
     "types",
@@ -173,3 +187,95 @@ cursors = Table(
     Column("written", BigInteger, nullable=False),
 )
 """Where each pull from a partner goes on."""
+
+expiries = Table(
+    "expiries",
+    metadata,
+    Column("collection", Integer, primary_key=True, autoincrement=False),
+    Column("expires", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, primary_key=True),
+)
+"""Which objects of a collection end, and when. Only those that do have a row."""
+
+copies = Table(
+    "copies",
+    metadata,
+    Column("collection", Integer, primary_key=True, autoincrement=False),
+    Column("source", Text, primary_key=True),
+    Column("shown", Text, nullable=False),
+    Column("version", BigInteger),
+    Column("digest", LargeBinary, nullable=False),
+    Index("ix_copies_shown", "collection", "shown"),
+)
+"""The redacted copies in a released collection: of which object, under which identifier, and what they say. A row
+stays when its copy is taken back, so that a later copy of the same object is a later version."""
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("agreement", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("decided", BigInteger),
+    Column("decider", Text),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_requests_state", "state", "created"),
+)
+"""Requests to release, and standing rules; ``body`` is what was asked for and what the preview showed."""
+
+queries = Table(
+    "queries",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("created", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Saved queries."""
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("full_name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text),
+    Column("totp", LargeBinary),
+    Column("totp_step", BigInteger, nullable=False),
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("disabled", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", BigInteger),
+    Index("uq_people_subject", "issuer", "subject", unique=True),
+)
+"""Accounts. ``password`` is an argon2id hash in PHC form, ``totp_step`` the last time step whose code was used; who
+signs in over OpenID Connect is known by ``issuer`` and ``subject`` alone, never by an address."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("person", ForeignKey("people.id"), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("ix_sessions_person", "person"),
+)
+"""Who is signed in: SHA-256 of the token that they hold, which is never stored."""
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("num", _Id, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("details", LargeBinary, nullable=False),
+    Index("ix_acts_subject", "subject"),
+)
+"""Who did what, when, to what, and why. Rows are added in the transaction of the act, and never changed."""

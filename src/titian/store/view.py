@@ -102,7 +102,8 @@ class PartnerView:
         return seen
 
     def _seen(self, collection: Collection) -> Seen:
-        return Seen(collection, self.reader.reads(collection), self.reader.writes(collection))
+        at = self._store.clock()
+        return Seen(collection, self.reader.reads(collection, at), self.reader.writes(collection, at))
 
 
 class Partners:

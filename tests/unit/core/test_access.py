@@ -86,7 +86,7 @@ def test_rights(
 ) -> None:
     collection = Collection(num=1, id="one", name="One", created=0, readable=readable, writable=writable)
     holder = key(role, scope)
-    assert (holder.sees(collection), holder.reads(collection), holder.writes(collection)) == (sees, reads, writes)
+    assert (holder.sees(collection, 0), holder.reads(collection, 0), holder.writes(collection, 0)) == (sees, reads, writes)
 
 
 @given(
@@ -101,8 +101,8 @@ def test_a_key_does_nothing_with_what_it_does_not_see(
 ) -> None:
     collection = Collection(num=num, id="x", name="X", created=0, readable=readable, writable=writable)
     holder = key(role, scope)
-    assert holder.sees(collection) or not (holder.reads(collection) or holder.writes(collection))
-    assert not (role is Role.READER and holder.writes(collection))
+    assert holder.sees(collection, 0) or not (holder.reads(collection, 0) or holder.writes(collection, 0))
+    assert not (role is Role.READER and holder.writes(collection, 0))
     if role is not Role.ADMIN:
-        assert not (holder.reads(collection) and not readable), "a flag binds every partner's key"
-        assert not (holder.writes(collection) and not writable)
+        assert not (holder.reads(collection, 0) and not readable), "a flag binds every partner's key"
+        assert not (holder.writes(collection, 0) and not writable)
