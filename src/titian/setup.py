@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from titian.core.errors import AlreadyExists, InvalidInput
+from titian.core.stix import is_identifier
 from titian.node import DATABASE, database_address, require_home
 from titian.settings import FILE, write_settings
 from titian.store.admin import plain
@@ -28,12 +29,14 @@ def init_node(
     name: str,
     country: str,
     database: str = "",
+    identity: str | None = None,
     clock: Callable[[], int] = now_micros,
     random: Callable[[int], bytes] = os.urandom,
 ) -> NodeRecord:
     """Set up a node in ``home``: its settings, its database, its identity.
 
-    ``country`` is ISO 3166-1 alpha-2. Raises :class:`AlreadyExists` when there is one, :class:`InvalidInput` for
+    ``country`` is ISO 3166-1 alpha-2; ``identity`` is the party that it already is elsewhere, a new one without.
+    Raises :class:`AlreadyExists` when there is one, :class:`InvalidInput` for
     what cannot be used; then nothing is left behind.
     """
     country = country.upper()
@@ -41,8 +44,10 @@ def init_node(
         raise InvalidInput(
             f"The country {country!r} is not two letters.", advice="Give ISO 3166-1 alpha-2, as ID or JP."
         )
+    if identity is not None and not (identity.startswith("identity--") and is_identifier(identity)):
+        raise InvalidInput(f"{identity!r} is not the identifier of a STIX identity.")
     record = NodeRecord(
-        identity=f"identity--{uuid.uuid4()}",
+        identity=identity or f"identity--{uuid.uuid4()}",
         name=plain("name", name),
         country=country,
         secret=random(32),
