@@ -321,7 +321,7 @@ def _by_extension_key(key: str, body: dict[str, Any]) -> Marking | None:
     if key == IEP_EXTENSION:
         return _or_none(lambda: _read_iep(body))
     if key == HANDLING_EXTENSION:
-        return _or_none(lambda: _read_handling(body))
+        return _or_none(lambda: handling_marking(read_handling(body)))
     return None
 
 
@@ -345,11 +345,18 @@ def _instant(text: str | None) -> int | None:
     return None if text is None else Timestamp.parse(text).micros
 
 
-def _read_handling(body: Mapping[str, Any]) -> Marking:
+def read_handling(body: Mapping[str, Any]) -> Handling:
+    """Read the content of our extension marking.
+
+    :raises InvalidInput: if it says what is not understood, or in a way that is not.
+    """
     said = {name: value for name, value in body.items() if name != "extension_type"}
     if said.keys() - set(Handling.__struct_fields__):
         raise InvalidInput("A handling says more than this version understands.")
-    return handling_marking(msgspec.convert(said, Handling))
+    try:
+        return msgspec.convert(said, Handling)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"A handling cannot be read: {error}.") from None
 
 
 def handling_marking(handling: Handling) -> Marking:
@@ -369,7 +376,7 @@ def handling_marking(handling: Handling) -> Marking:
 def _or_none(read: Callable[[], Marking]) -> Marking | None:
     try:
         return read()
-    except (InvalidInput, msgspec.ValidationError, ValueError):
+    except (InvalidInput, ValueError):
         return None
 
 

@@ -1,0 +1,147 @@
+"""Making the redacted copies of a projection: what is taken out, what stands in its place, and which version it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from titian.core.redaction import Json, Path, catalogued, cut, leads_somewhere, rename
+from titian.core.stix import Timestamp
+from titian.core.survey import Facts, Held
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.json.Encoder().encode
+_MILLISECOND: Final = 1000
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """A redacted copy as an audience was last shown it: its identifier, its ``modified`` in microseconds (None for a
+    type without versions) and a digest of what it says."""
+
+    shown: str
+    version: int | None
+    digest: bytes
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What an audience has seen before: what of the objects outside the selection it holds, under which identifier,
+    and the copies that were ever made for it."""
+
+    outside: Mapping[str, str] = {}
+    copies: Mapping[str, Copy] = {}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What was taken out of one object: its copy, and selectors of what went. A copy from which nothing went was
+    changed only because what it refers to bears another identifier."""
+
+    copy: Copy
+    removed: tuple[str, ...]
+
+
+class Copyist:
+    """Makes the copies of one projection. It shares the state of the projection, which goes on changing meanwhile.
+
+    ``visible`` tells whether the audience may see an identifier, ``names`` what bears another one for them, ``cuts``
+    which properties may not go, ``sourceless`` whose source may not be named; ``own`` is the releasing party.
+    """
+
+    def __init__(
+        self,
+        facts: Mapping[str, Facts],
+        *,
+        own: str,
+        visible: Callable[[str], bool],
+        names: Mapping[str, str],
+        cuts: Mapping[str, tuple[Path, ...]],
+        sourceless: set[str],
+        copies: Mapping[str, Copy],
+    ) -> None:
+        self.facts = facts
+        self.own = own
+        self.visible = visible
+        self.names = names
+        self.cuts = cuts
+        self.sourceless = sourceless
+        self.copies = copies
+
+    def loses_source(self, facts: Facts) -> bool:
+        """Whether its source may not be named, or is withheld itself."""
+        if facts.creator is None:
+            return facts.id in self.sourceless
+        return facts.id in self.sourceless or not (facts.creator == self.own or self.visible(facts.creator))
+
+    def redact(self, held: Held) -> tuple[Json, list[str]] | None:
+        """Take out of an object what may not go; nothing when a selector leads nowhere."""
+        source = _decode(held.raw)
+        facts = self.facts[source["id"]]
+        paths = set(self.cuts.get(facts.id, ()))
+        if not all(leads_somewhere(source, path) for path in paths):
+            return None
+        if facts.type == "language-content":
+            paths |= self._untranslated(source, facts)
+        copy, removed = cut(source, paths, self._keeps)
+        if self.loses_source(facts):
+            removed = sorted({*removed, *self._unname(copy, facts)})
+        return copy, removed
+
+    def _keeps(self, identifier: str) -> bool:
+        return identifier.startswith("extension-definition--") or self.visible(identifier)
+
+    def _untranslated(self, source: Json, facts: Facts) -> set[Path]:
+        """The translations of properties that are taken out of what they translate."""
+        gone = {path[0] for end in facts.ends for path in self.cuts.get(end, ())}
+        return {
+            ("contents", language, name)
+            for language, content in source.get("contents", {}).items()
+            for name in content
+            if name in gone
+        }
+
+    def _unname(self, copy: Json, facts: Facts) -> list[str]:
+        """Take away what names a source that may not be named. In its place stands who releases it."""
+        dropped = []
+        if copy.pop("created_by_ref", None) is not None:
+            dropped.append("created_by_ref")
+            if facts.creator != self.own:
+                copy["created_by_ref"] = self.own
+        if facts.id in self.sourceless and "external_references" in copy:
+            public = catalogued(copy["external_references"])
+            if public != copy["external_references"]:
+                dropped.append("external_references")
+                copy["external_references"] = public
+            if not public:
+                del copy["external_references"]
+        return dropped
+
+    def finish(self, held: Held) -> tuple[bytes, Change] | None:
+        """Make one copy as it goes out."""
+        redacted = self.redact(held)
+        if redacted is None:
+            return None
+        copy = rename(redacted[0], self.names)
+        digest = hashlib.sha256(_encode(copy)).digest()
+        version = self._version(held.id, copy, digest)
+        return _encode(copy), Change(Copy(copy["id"], version, digest), tuple(redacted[1]))
+
+    def _version(self, identifier: str, copy: Json, digest: bytes) -> int | None:
+        """Give a copy that says something else than it did a later version than it had (law 4)."""
+        written = self.facts[identifier].version
+        if written is None:
+            return None
+        version = Timestamp.parse(written).micros
+        before = self.copies.get(identifier)
+        if before is None or before.version is None or before.shown != copy["id"]:
+            return version
+        if before.digest == digest:
+            later = before.version
+        elif before.version < version:
+            return version
+        else:
+            later = before.version - before.version % _MILLISECOND + _MILLISECOND
+        if later != version:
+            copy["modified"] = Timestamp.from_micros(later).text
+        return later

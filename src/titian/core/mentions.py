@@ -1,0 +1,196 @@
+"""Texts that tell what is withheld: a description that names the wallet, a file name, a translation, a pattern.
+
+The gate takes references away by itself, but what people wrote in their own words it can only find. What it finds
+blocks a release until a second person has looked at it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import ahocorasick_rs
+import msgspec
+
+from titian.core.projection import Projection
+from titian.core.redaction import Path, texts, write_selector
+from titian.core.stix import is_identifier
+from titian.core.survey import Graph, Held
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+NAMING: Final = frozenset(
+    {
+        "name", "aliases", "x_mitre_aliases", "value", "path", "url", "subject", "display_name", "user_id",
+        "account_login", "command_line", "key", "serial_number", "issuer", "hashes", "street_address",
+        "contact_information", "address", "account", "username", "phone_number", "iban", "token_id", "contract",
+    }
+)  # fmt: skip
+"""Properties whose values name what an object is about, at any depth."""
+
+OPEN: Final = frozenset({"reference", "unused"})
+"""Rules that withhold an object which could have gone by itself: what it says is no secret."""
+_QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)+)'")
+_LONGEST: Final = 200
+_SHORTEST: Final = 4
+_SHORTEST_WIDE: Final = 2
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese, and Korean's particles."""
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A text that goes out and names what does not: in which object and place, what it says, and whose value it is."""
+
+    id: str
+    path: str
+    value: str
+    of: str
+
+
+def plain(text: str) -> str:
+    """Return a text as it is compared: without regard to case, width, or the ways of writing an address safely.
+
+    >>> plain("hxxps://Evil[.]Example")
+    'https://evil.example'
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    text = text.casefold()
+    if "[" in text or "hxxp" in text or "(" in text:
+        for written, meant in (("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[@]", "@"), ("[dot]", "."), ("[at]", "@"),
+                               ("hxxp", "http")):  # fmt: skip
+            text = text.replace(written, meant)
+    return text
+
+
+def _tells(value: str) -> bool:
+    """Whether a value is long enough to be told by being named."""
+    if len(value) > _LONGEST:
+        return False
+    return len(value) >= (_SHORTEST_WIDE if _UNSPACED.search(value) else _SHORTEST)
+
+
+def values_of(source: Any, paths: Collection[Path] | None = None) -> Iterator[str]:
+    """Yield the values that an object, or some of its properties, would be known by."""
+    for path, text in texts(source):
+        if paths is None:
+            if path[0] in ("id", "type", "external_references", "granular_markings", "extensions"):
+                continue
+            if path[0] == "pattern":
+                yield from filter(_tells, map(plain, _QUOTED.findall(text)))
+                continue
+            if not any(step in NAMING or (isinstance(step, str) and step.startswith("x_")) for step in path):
+                continue
+        elif not any(path[: len(cut)] == cut for cut in paths):
+            continue
+        value = plain(text.strip())
+        if _tells(value) and not is_identifier(value):
+            yield value
+
+
+class _Secrets:
+    """Whose value each text is: of an object as a whole, of its parts that may not go, or of a source."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, set[tuple[str, str]]] = {}
+
+    def add(self, values: Iterable[str], owner: tuple[str, str]) -> None:
+        for value in values:
+            self.owners.setdefault(value, set()).add(owner)
+
+
+def find_mentions(graph: Graph, projections: Sequence[Projection]) -> list[tuple[Mention, ...]]:
+    """Find, for each projection, the texts that name what it withholds. The graph is searched once for all."""
+    secrets = _collect(graph, projections)
+    found: list[list[Mention]] = [[] for _ in projections]
+    if secrets.owners:
+        values = list(secrets.owners)
+        machine = ahocorasick_rs.AhoCorasick(values)
+        for held in graph.read({i for each in projections for i in each.released}):
+            hits = _hits(machine, values, held.raw)
+            if hits:
+                _attribute(held, hits, secrets.owners, projections, found)
+    return [tuple(dict.fromkeys(each)) for each in found]
+
+
+def _collect(graph: Graph, projections: Sequence[Projection]) -> _Secrets:
+    secrets = _Secrets()
+    withheld = {
+        i
+        for each in projections
+        for i, why in each.withheld.items()
+        if why.rule not in OPEN and not i.startswith("marking-definition--")
+    }
+    cuts: dict[str, set[Path]] = {}
+    for each in projections:
+        for identifier, paths in each.cuts.items():
+            cuts.setdefault(identifier, set()).update(paths)
+    sources = {s for each in projections for s in each.sources.values()}
+    for held in graph.read(withheld | cuts.keys() | sources):
+        source = _decode(held.raw)
+        if held.id in withheld:
+            secrets.add(values_of(source), ("object", held.id))
+        if held.id in sources:
+            secrets.add(values_of(source), ("source", held.id))
+        for path in cuts.get(held.id, ()):
+            secrets.add(values_of(source, [path]), (write_selector(path), held.id))
+    return secrets
+
+
+def _hits(machine: Any, values: Sequence[str], raw: bytes) -> set[str]:
+    """The values that stand in an object's JSON as words of their own."""
+    text = raw.decode() if b"\\" not in raw else "\n".join(text for _, text in texts(_decode(raw)))
+    text = plain(text)
+    return {
+        values[which]
+        for which, start, end in machine.find_matches_as_indexes(text, overlapping=True)
+        if _is_word(text, start, end)
+    }
+
+
+def _is_word(text: str, start: int, end: int) -> bool:
+    return not (_joins(text[start - 1 : start], text[start]) or _joins(text[end : end + 1], text[end - 1]))
+
+
+def _joins(beside: str, edge: str) -> bool:
+    """Whether a letter or digit beside a value makes it a part of another word."""
+    return beside.isalnum() and edge.isalnum() and not _UNSPACED.match(beside) and not _UNSPACED.match(edge)
+
+
+def _attribute(
+    held: Held,
+    hits: set[str],
+    owners: Mapping[str, set[tuple[str, str]]],
+    projections: Sequence[Projection],
+    found: Sequence[list[Mention]],
+) -> None:
+    """Note each hit for those audiences from whom the value is withheld and to whom its place goes."""
+    machine = sorted(hits)
+    for path, text in texts(_decode(held.raw)):
+        if is_identifier(text) or path[0] in ("id", "type"):
+            continue
+        compared = plain(text)
+        for value in machine:
+            at = compared.find(value)
+            while at >= 0 and not _is_word(compared, at, at + len(value)):
+                at = compared.find(value, at + 1)
+            if at < 0:
+                continue
+            for projection, mentions in zip(projections, found, strict=True):
+                shown = projection.released.get(held.id)
+                if shown is None or any(path[: len(cut)] == cut for cut in projection.cuts.get(held.id, ())):
+                    continue
+                for kind, owner in sorted(owners[value]):
+                    if _is_secret(projection, kind, owner, held.id):
+                        mentions.append(Mention(shown, write_selector(path), value, owner))
+
+
+def _is_secret(projection: Projection, kind: str, owner: str, place: str) -> bool:
+    if kind == "object":
+        why = projection.withheld.get(owner)
+        return why is not None and why.rule not in OPEN
+    if kind == "source":
+        return projection.sources.get(place) == owner
+    return any(write_selector(cut) == kind for cut in projection.cuts.get(owner, ()))

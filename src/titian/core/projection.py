@@ -1,0 +1,411 @@
+"""The projection: what one audience may see of a set of objects, and why all the rest is withheld.
+
+Pure and deterministic: the same objects, terms and key give the same answer, to the byte. Decisions are made on a
+:class:`titian.core.survey.Survey`; bytes are read only of what has to be changed, and again when it goes out.
+
+What is withheld takes what cannot stand without it, and every reference to it goes (law 5). An object that had to be
+changed is a copy under an identifier of its own (law 4), and so is everything that refers to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from titian.core.agreement import Consent
+from titian.core.copying import Change, Copyist, Shown
+from titian.core.marking import HANDLING_EXTENSION, UNMARKED, Marking, handling_definition, read_handling, well_known
+from titian.core.redaction import (
+    Path,
+    copy_id,
+    indispensable,
+    parse_selector,
+    write_selector,
+)
+from titian.core.release import THE_GATE, Case, Decision, Released, Rule, Terms, Withheld
+from titian.core.stix import examine
+from titian.core.stix.identifier import ID_CONTRIBUTING
+from titian.core.survey import Facts, Graph, Held, Survey
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_granular: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_encode: Final = msgspec.json.Encoder().encode
+_MILLISECOND: Final = 1000
+_LAST: Final = frozenset({"relationship", "sighting"})
+_FIRST: Final = frozenset({"marking-definition", "extension-definition", "identity"})
+
+
+class Projection(msgspec.Struct, frozen=True):
+    """What one audience sees.
+
+    ``released`` maps each object to the identifier it is shown under, in the order in which it goes out;
+    ``additions`` are marking definitions made for this audience, by identifier, in place of those that name others;
+    ``cuts`` are the properties that may not go of what does, ``sources`` the creators that may not be named of what
+    goes without them.
+    ``ends`` tells when each object that has an end is to be gone, in microseconds.
+    """
+
+    terms: Terms
+    released: Mapping[str, str]
+    withheld: Mapping[str, Withheld]
+    changed: Mapping[str, Change]
+    additions: Mapping[str, bytes]
+    cuts: Mapping[str, tuple[Path, ...]]
+    sources: Mapping[str, str]
+    ends: Mapping[str, int]
+    _make: Callable[[Held], bytes]
+
+    def objects(self, graph: Graph) -> Iterator[tuple[str, bytes]]:
+        """Yield each object as it goes out, after the identifier of what it was made from."""
+        yield from self.additions.items()
+        kinds: tuple[list[str], list[str], list[str]] = ([], [], [])
+        for identifier in self.released:
+            kind = identifier.partition("--")[0]
+            kinds[0 if kind in _FIRST else 2 if kind in _LAST else 1].append(identifier)
+        changed = self.changed
+        for identifiers in kinds:
+            for held in graph.read(identifiers) if identifiers else ():
+                yield held.id, self._make(held) if held.id in changed else held.raw
+
+
+def project(
+    survey: Survey,
+    graph: Graph,
+    terms: Terms,
+    *,
+    key: bytes,
+    rule: Rule = THE_GATE,
+    consents: Sequence[Consent] = (),
+    shown: Shown | None = None,
+    support: Collection[str] = (),
+) -> Projection:
+    """Project a selection for one audience.
+
+    :param survey: of ``graph``.
+    :param key: the node's secret for identifiers of copies.
+    :param consents: what originators have consented to.
+    :param shown: what the audience holds already; nothing without.
+    :param support: identifiers of objects that nobody chose, such as creators: they go only with what names them.
+        Marking definitions are always such.
+    """
+    return _Work(survey, graph, terms, key, rule, consents, shown or Shown(), frozenset(support)).project()
+
+
+class _Work:
+    """One projection while it is made."""
+
+    def __init__(
+        self,
+        survey: Survey,
+        graph: Graph,
+        terms: Terms,
+        key: bytes,
+        rule: Rule,
+        consents: Sequence[Consent],
+        shown: Shown,
+        support: frozenset[str],
+    ) -> None:
+        self.survey = survey
+        self.facts = survey.facts
+        self.graph = graph
+        self.terms = terms
+        self.key = key
+        self.rule = rule
+        self.shown = shown
+        self.support = support
+        self.audience = f"{terms.agreement.id} {terms.recipient.id}"
+        self.decisions: dict[tuple[Any, ...], Decision] = {}
+        self.consented: dict[str, list[Consent]] = {}
+        for consent in consents:
+            for identifier in consent.objects:
+                self.consented.setdefault(identifier, []).append(consent)
+        self.withheld: dict[str, Withheld] = {}
+        self.cuts: dict[str, tuple[Path, ...]] = {}
+        self.names: dict[str, str] = {}
+        self.additions: dict[str, bytes] = {}
+        self.replaced: dict[str, str] = {}
+        self.sourceless: set[str] = set()
+        self.users: dict[str, list[str]] | None = None
+        self.left: dict[str, int] = {}
+        self.outside = survey.outside()
+        self.copyist = Copyist(
+            self.facts, own=terms.own, visible=self._visible, names=self.names, cuts=self.cuts,
+            sourceless=self.sourceless, copies=shown.copies,
+        )  # fmt: skip
+
+    def project(self) -> Projection:
+        """Decide, follow the graph until nothing changes, then make the copies."""
+        for facts in self.facts.values():
+            decision = self._decide(facts)
+            if isinstance(decision, Withheld):
+                self.withheld[facts.id] = decision
+        self._name_markings()
+        self._follow([*self.withheld, *sorted(ref for ref in self.outside if not self._visible(ref))])
+        changed = self._copies()
+        self._drop_idle_support()
+        kept = [i for i in self.facts if i not in self.withheld and i not in self.replaced]
+        used = {name for i, name in self.replaced.items() if i not in self.withheld}
+        return Projection(
+            terms=self.terms,
+            released={i: self.names.get(i, i) for i in kept},
+            withheld=self.withheld,
+            changed={i: change for i, change in changed.items() if i not in self.withheld},
+            additions={name: raw for name, raw in self.additions.items() if name in used},
+            cuts={i: paths for i, paths in self.cuts.items() if i not in self.withheld},
+            sources={
+                i: creator
+                for i in sorted(self.sourceless - self.withheld.keys())
+                if (creator := self.facts[i].creator) is not None
+            },
+            ends=self._expiries(kept),
+            _make=self._make,
+        )
+
+    def _drop_idle_support(self) -> None:
+        """Withhold definitions and creators that nothing which goes names: they would tell of what does not go."""
+        idle = {
+            i: facts for i, facts in self.facts.items()
+            if (facts.type == "marking-definition" or i in self.support) and i not in self.withheld
+        }  # fmt: skip
+        named: set[str] = set()
+        for identifier, facts in self.facts.items() if idle else ():
+            if identifier not in idle and identifier not in self.withheld:
+                named.update(self._support_of(facts))
+        while found := named & idle.keys():
+            for identifier in found:
+                named.update(self._support_of(idle.pop(identifier)))
+        for identifier in idle:
+            self.withheld[identifier] = Withheld("unused", "Nothing that goes to this party names it.")
+
+    def _support_of(self, facts: Facts) -> Iterable[str]:
+        """The markings and the creator that an object names when it goes."""
+        named = (*facts.marks, *self._part_marks(facts)) if facts.parts is not None else facts.marks
+        if facts.creator is None or facts.id in self.sourceless:
+            return named
+        return (*named, facts.creator)
+
+    def _part_marks(self, facts: Facts) -> list[str]:
+        """The markings of the parts that stay in an object."""
+        if facts.parts is None:
+            return []
+        gone = {write_selector(path) for path in self.cuts.get(facts.id, ())}
+        return [
+            mark for part in _granular(facts.parts)
+            if (mark := part.get("marking_ref")) is not None and not gone.issuperset(part.get("selectors", ()))
+        ]  # fmt: skip
+
+    # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _decide(self, facts: Facts) -> Decision:
+        if facts.type == "marking-definition" and not facts.marks:
+            # It says how others are handled, and goes where they go.
+            return Released()
+        marking = self.survey.marking(facts.marks)
+        decision = self._ask(facts, marking, facts.marks)
+        if facts.parts is not None and isinstance(decision, Released):
+            decision = self._decide_parts(facts, marking)
+        if not marking.names_source and isinstance(decision, Released):
+            self.sourceless.add(facts.id)
+        return decision
+
+    def _ask(self, facts: Facts, marking: Marking, marks: tuple[str, ...]) -> Decision:
+        """Ask the rules, once for each case; the markings' identifiers stand for the marking that they mean."""
+        terms, consents = self.terms, self.consented.get(facts.id)
+        key = (marks, facts.creator, facts.received_from, facts.personal)
+        decision = None if consents else self.decisions.get(key)
+        if decision is None:
+            originator = facts.originator(terms.own)
+            consented = originator is not None and any(
+                consent.covers(facts.id, originator, terms.agreement.id, terms.at) for consent in consents or ()
+            )
+            case = Case(marking=marking, originator=originator, consented=consented, personal=facts.personal)
+            decision = self.rule.decide(case, terms)
+            if not consents:
+                self.decisions[key] = decision
+        return decision
+
+    def _decide_parts(self, facts: Facts, whole: Marking) -> Decision:
+        """Decide what goes out of an object, and whether it can go without."""
+        gone: list[Path] = []
+        for part in _granular(facts.parts or b"[]"):
+            mark = part.get("marking_ref")
+            if mark is None:
+                continue
+            marking = whole.join(self.survey.marking((mark,)))
+            if not marking.names_source and whole.names_source:
+                self.sourceless.add(facts.id)
+            if isinstance(self._ask(facts, marking, (*facts.marks, mark)), Withheld):
+                gone += [parse_selector(selector) for selector in part.get("selectors", ())]
+        needed = indispensable(facts.type)
+        for path in gone:
+            if needed is None or (
+                path[0] in needed and (len(path) == 1 or path[0] in ID_CONTRIBUTING.get(facts.type, ()))
+            ):
+                return Withheld(
+                    "granular-marking",
+                    f"Its {path[0]} may not go, and without that it cannot stand.",
+                )
+        if gone:
+            self.cuts[facts.id] = tuple(gone)
+        return Released()
+
+    # ── following the graph ───────────────────────────────────────────────────────────────────────────────
+
+    def _visible(self, identifier: str) -> bool:
+        if identifier in self.facts:
+            return identifier not in self.withheld
+        return identifier in self.shown.outside or well_known(identifier) is not None
+
+    def _users(self) -> dict[str, list[str]]:
+        """Who refers to what, whichever way."""
+        if self.users is None:
+            self.users = {}
+            for facts in self.facts.values():
+                for ref in (*facts.refs, *facts.marks, *((facts.creator,) if facts.creator else ())):
+                    self.users.setdefault(ref, []).append(facts.id)
+        return self.users
+
+    def _follow(self, begin: Iterable[str]) -> None:
+        """Withhold what cannot stand without what is withheld, and so on. Each goes through here once."""
+        waiting = deque(begin)
+        if not waiting:
+            return
+        users = self._users()
+        while waiting:
+            gone = waiting.popleft()
+            for user in users.get(gone, ()):
+                if user in self.withheld:
+                    continue
+                facts = self.facts[user]
+                lost = gone in facts.ends or gone in facts.marks
+                if not lost and gone in facts.some:
+                    self.left[user] = self.left.get(user, len(facts.some)) - 1
+                    lost = self.left[user] == 0
+                if lost:
+                    self.withheld[user] = self._because(gone)
+                    waiting.append(user)
+
+    def _because(self, gone: str) -> Withheld:
+        reason = self.withheld.get(gone)
+        if reason is None:
+            return Withheld(
+                "reference", f"It needs {gone}, which is not in this selection and was not released before."
+            )
+        return Withheld("reference", f"It needs {gone}, which is withheld ({reason.rule}).")
+
+    # ── copies ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _copies(self) -> dict[str, Change]:
+        """Make every copy once, to learn whether it stands; what does not is withheld, and the rest made anew."""
+        while True:
+            self.names.clear()
+            self.names.update(self._renamed_outside())
+            self.names.update(self.replaced)
+            direct = self._changed_themselves()
+            changed = self._contagion(direct)
+            for identifier in sorted(changed):
+                if self.facts[identifier].version is not None:
+                    self.names[identifier] = copy_id(self.key, self.audience, identifier)
+            made, fallen = self._build(changed)
+            if not fallen:
+                return made
+            self.withheld.update(fallen)
+            self._follow(list(fallen))
+
+    def _renamed_outside(self) -> Iterator[tuple[str, str]]:
+        return ((ref, name) for ref, name in self.shown.outside.items() if ref != name and ref not in self.facts)
+
+    def _name_markings(self) -> None:
+        """Put another handling in the place of one that names others besides the recipient (who may not know of them),
+        and withhold one of which that cannot be done."""
+        for identifier, facts in self.facts.items():
+            if facts.type != "marking-definition" or identifier in self.withheld:
+                continue
+            marking = self.survey.definition(identifier) or UNMARKED
+            named = frozenset[str]().union(*marking.releasable_to)
+            if named <= self.terms.names | {self.terms.own}:
+                continue
+            for held in self.graph.read([identifier]):
+                source = _decode(held.raw)
+                said = source.get("extensions", {})
+                if "definition_type" in source or said.keys() != {HANDLING_EXTENSION}:
+                    self.withheld[identifier] = Withheld("marking", "It names other recipients, and says more besides.")
+                    continue
+                handling = read_handling(said[HANDLING_EXTENSION])
+                ours = tuple(sorted(named & self.terms.names))
+                name, definition = handling_definition(msgspec.structs.replace(handling, releasable_to=ours))
+                self.replaced[identifier] = name
+                self.additions[name] = definition
+
+    def _changed_themselves(self) -> set[str]:
+        changed: set[str] = set()
+        hidden = bool(self.withheld) or any(not self._visible(ref) for ref in self.outside)
+        cut_types = {i for i in self.cuts if i not in self.withheld}
+        for identifier, facts in self.facts.items():
+            if identifier in self.withheld or identifier in self.names:
+                continue
+            if (
+                identifier in self.cuts
+                or self.copyist.loses_source(facts)
+                or (hidden and any(not self._visible(ref) for ref in facts.refs))
+                or (facts.type == "language-content" and not cut_types.isdisjoint(facts.ends))
+            ):
+                changed.add(identifier)
+        return changed
+
+    def _contagion(self, changed: set[str]) -> set[str]:
+        """Everything that refers to what bears another identifier is changed as well."""
+        waiting = [*changed, *self.names]
+        if not waiting:
+            return changed
+        users = self._users()
+        while waiting:
+            for user in users.get(waiting.pop(), ()):
+                if user not in changed and user not in self.withheld and user not in self.names:
+                    changed.add(user)
+                    waiting.append(user)
+        return changed
+
+    def _build(self, changed: set[str]) -> tuple[dict[str, Change], dict[str, Withheld]]:
+        """Build every copy; those without versions first, since their identifier is made of what they say."""
+        made: dict[str, Change] = {}
+        fallen: dict[str, Withheld] = {}
+        unversioned = {i for i in changed if i not in self.names}
+        for held in self.graph.read(unversioned) if unversioned else ():
+            identifier = held.id
+            body = self.copyist.redact(held)
+            content = b"" if body is None else hashlib.sha256(_encode(body[0])).digest()
+            self.names[identifier] = copy_id(self.key, self.audience, identifier, content)
+        for held in self.graph.read(changed) if changed else ():
+            finished = self.copyist.finish(held)
+            if finished is None:
+                fallen[held.id] = Withheld("granular-marking", "A granular marking points to what it has not.")
+            elif examine(finished[0]).violations:
+                fallen[held.id] = Withheld("redaction", "Without what may not go, too little is left of it.")
+            else:
+                made[held.id] = finished[1]
+        return made, fallen
+
+    def _make(self, held: Held) -> bytes:
+        finished = self.copyist.finish(held)
+        assert finished is not None, "it was made once before it was released"
+        return finished[0]
+
+    def _expiries(self, released: Collection[str]) -> dict[str, int]:
+        ends: dict[str, int] = {}
+        if not self.survey.any_expiry():
+            return ends
+        for identifier in released:
+            facts = self.facts[identifier]
+            expires = self.survey.marking(facts.marks).expires if facts.marks else None
+            for mark in self._part_marks(facts):
+                other = self.survey.marking((mark,)).expires
+                if other is not None:
+                    expires = other if expires is None else min(expires, other)
+            if expires is not None:
+                ends[identifier] = expires
+        return ends

@@ -1,0 +1,249 @@
+"""What a set of objects looks like to the gate: who marked and made each, and what it refers to. No bytes are kept.
+
+A survey is made once and serves the projections for every audience.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from titian.core.errors import InvalidInput
+from titian.core.marking import UNMARKED, Marking, read_definition, well_known
+from titian.core.stix import SCO_TYPES
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """One object as it is held: its identifier and bytes, and the party it was received from (None for what began
+    here)."""
+
+    id: str
+    raw: bytes
+    received_from: str | None = None
+
+
+class Graph(Protocol):
+    """The objects of a selection, the latest version of each, readable again and again in one and the same order."""
+
+    def __iter__(self) -> Iterator[Held]:
+        """Every object."""
+        ...
+
+    def read(self, identifiers: Collection[str]) -> Iterable[Held]:
+        """Those of these objects that are in it, in its order."""
+        ...
+
+
+class Facts(msgspec.Struct, gc=False):
+    """What the gate needs to know of one object.
+
+    ``refs`` are all identifiers in it but its own, its creator's, and those of markings and extensions. ``ends`` are
+    those without which it cannot stand, ``some`` those of which it needs at least one. ``parts`` is the text of its
+    granular markings. ``version`` is its ``modified`` as written, None for what has none.
+    """
+
+    id: str
+    type: str
+    marks: tuple[str, ...]
+    creator: str | None
+    received_from: str | None
+    refs: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    some: tuple[str, ...] = ()
+    parts: bytes | None = None
+    version: str | None = None
+    personal: bool = False
+
+    def originator(self, own: str) -> str | None:
+        """Return whose it is when it is not ours: its creator, else who sent it. What others send as ours is theirs.
+
+        >>> Facts("tool--1", "tool", (), "identity--us", "identity--jp").originator("identity--us")
+        'identity--jp'
+        """
+        return self.creator if self.creator not in (None, own) else self.received_from
+
+
+class _Head(msgspec.Struct):
+    id: str
+    type: str
+    object_marking_refs: tuple[str, ...] = ()
+    created_by_ref: str | None = None
+    granular_markings: msgspec.Raw = msgspec.Raw()
+    modified: str | None = None
+    identity_class: Any = None
+    resource_level: Any = None
+    source_ref: str | None = None
+    target_ref: str | None = None
+    sighting_of_ref: str | None = None
+    where_sighted_refs: tuple[str, ...] = ()
+    object_ref: str | None = None
+    object_refs: tuple[str, ...] = ()
+    src_ref: str | None = None
+    dst_ref: str | None = None
+    from_ref: str | None = None
+    parent_directory_ref: str | None = None
+
+
+_head: Final = msgspec.json.Decoder(_Head).decode
+_any: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+IDENTIFIER_TAIL: Final = re.compile(rb"--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_OF_TYPES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-"
+_LONGEST_TYPE: Final = 250
+_EXTENSION: Final = b'"extension-definition--'
+VOCABULARY: Final = ("marking-definition--", "extension-definition--")
+"""Identifiers that say how something is marked or written, not what it is about."""
+
+_KNOWN_TYPES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    # type → (references without which it cannot stand, lists of which it needs one). The first are required or
+    # contribute to the identifier (STIX 2.1 sections 4 to 7); a sighting goes only with both of its ends.
+    "relationship": (("source_ref", "target_ref"), ()),
+    "sighting": (("sighting_of_ref",), ("where_sighted_refs",)),
+    "language-content": (("object_ref",), ()),
+    "report": ((), ("object_refs",)),
+    "note": ((), ("object_refs",)),
+    "opinion": ((), ("object_refs",)),
+    "grouping": ((), ("object_refs",)),
+    "observed-data": ((), ("object_refs",)),
+    "network-traffic": (("src_ref", "dst_ref"), ()),
+    "email-message": (("from_ref",), ()),
+    "file": (("parent_directory_ref",), ()),
+}
+_PLAIN_TYPES: Final = frozenset(SCO_TYPES) | {
+    "attack-pattern", "campaign", "course-of-action", "identity", "incident", "indicator", "infrastructure",
+    "intrusion-set", "location", "malware", "malware-analysis", "threat-actor", "tool", "vulnerability",
+    "marking-definition", "extension-definition",
+}  # fmt: skip
+_PERSONAL_TYPES: Final = frozenset({"email-addr", "user-account"})
+
+
+def references(raw: bytes) -> list[str]:
+    """Return every identifier that occurs in an object's JSON, in keys, values and inside texts, its own too.
+
+    JSON can spell a hyphen as ``\\u002d``: what holds an escape is read before it is searched.
+    """
+    if b"\\" in raw:
+        raw = msgspec.json.encode(_any(raw))
+    found = []
+    for match in IDENTIFIER_TAIL.finditer(raw):
+        start = match.start()
+        before = raw[max(0, start - _LONGEST_TYPE) : start]
+        kind = before[len(before.rstrip(_OF_TYPES)) :].lstrip(b"0123456789-")
+        if kind:
+            found.append((kind + match[0]).decode())
+    return found
+
+
+def facts_of(held: Held) -> Facts:
+    """Read what the gate needs to know of one object.
+
+    :raises InvalidInput: if it is not an object with an identifier and a type, or its markings have not their shape.
+    """
+    raw = held.raw
+    try:
+        head = _head(raw)
+        personal = (
+            head.type in _PERSONAL_TYPES or head.identity_class == "individual" or head.resource_level == "individual"
+        )
+        ends, some = _known(head)
+        facts = Facts(
+            head.id, head.type, head.object_marking_refs, head.created_by_ref, held.received_from,
+            (*ends, *some), ends, some, bytes(head.granular_markings) or None, head.modified, personal,
+        )  # fmt: skip
+        if not _is_plain(raw, head, facts):
+            _search(raw, facts)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"An object cannot be read for release: {error}.") from None
+    return facts
+
+
+_NOTHING: Final[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
+
+
+def _known(head: _Head) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The references that an object of a standard type cannot do without, as far as it has them."""
+    names = _KNOWN_TYPES.get(head.type)
+    if names is None:
+        return _NOTHING
+    ends = tuple([ref for name in names[0] if (ref := getattr(head, name)) is not None])
+    return ends, tuple(dict.fromkeys(ref for name in names[1] for ref in getattr(head, name))) if names[1] else ()
+
+
+def _is_plain(raw: bytes, head: _Head, facts: Facts) -> bool:
+    """Whether an object holds no identifier that is not known already: there are as many as there are names."""
+    if facts.parts is not None or b"\\" in raw or (head.type not in _KNOWN_TYPES and head.type not in _PLAIN_TYPES):
+        return False
+    known = 1 + len(facts.marks) + (facts.creator is not None) + len(facts.refs)
+    return len(IDENTIFIER_TAIL.findall(raw)) - raw.count(_EXTENSION) == known
+
+
+def _search(raw: bytes, facts: Facts) -> None:
+    """Find every reference in an object, wherever it stands."""
+    named = references(raw)
+    but = {facts.id, *facts.marks}
+    if facts.creator is not None and named.count(facts.creator) == 1:
+        but.add(facts.creator)
+    facts.refs = tuple(dict.fromkeys(ref for ref in named if ref not in but and not ref.startswith(VOCABULARY)))
+    if facts.refs and facts.type not in _KNOWN_TYPES and facts.type not in _PLAIN_TYPES:
+        # What a new type can do without is not known: each single reference is needed.
+        facts.ends = tuple(
+            value
+            for name, value in _any(raw).items()
+            if name.endswith("_ref") and name != "created_by_ref" and isinstance(value, str)
+        )
+
+
+class Survey:
+    """The facts of a selection, in its order, and the marking definitions in it."""
+
+    def __init__(self, graph: Iterable[Held], *, progress: Callable[[int], None] | None = None) -> None:
+        self.facts: dict[str, Facts] = {}
+        self._definitions: dict[str, Marking] = {}
+        self._markings: dict[tuple[str, ...], Marking] = {}
+        self._outside: set[str] | None = None
+        for held in graph:
+            facts = facts_of(held)
+            self.facts[facts.id] = facts
+            if facts.type == "marking-definition":
+                self._definitions[facts.id] = _definition(held.raw, facts.id)
+            if progress is not None:
+                progress(1)
+
+    def marking(self, marks: tuple[str, ...]) -> Marking:
+        """Return what a list of markings means together; one that is not at hand is unknown."""
+        found = self._markings.get(marks)
+        if found is None:
+            found = UNMARKED
+            for identifier in marks:
+                one = self._definitions.get(identifier) or well_known(identifier)
+                found = found.join(one or Marking(unknown=frozenset({identifier})))
+            self._markings[marks] = found
+        return found
+
+    def definition(self, identifier: str) -> Marking | None:
+        """Return the meaning of one marking definition in the selection."""
+        return self._definitions.get(identifier)
+
+    def any_expiry(self) -> bool:
+        """Whether anything in the selection may have an end: only definitions that are in it can say so."""
+        return any(marking.expires is not None for marking in self._definitions.values())
+
+    def outside(self) -> set[str]:
+        """Return the identifiers that are referred to and are not in the selection."""
+        if self._outside is None:
+            named: set[str] = set()
+            for facts in self.facts.values():
+                named.update(facts.refs)
+            named.update(facts.creator for facts in self.facts.values() if facts.creator is not None)
+            self._outside = named - self.facts.keys()
+        return self._outside
+
+
+def _definition(raw: bytes, identifier: str) -> Marking:
+    try:
+        return read_definition(raw)
+    except InvalidInput:
+        return Marking(unknown=frozenset({identifier}))
