@@ -15,14 +15,22 @@ from typing import Final, Self
 import msgspec
 
 from titian.core.errors import NotFound
+from titian.exchange.agree import Agree
 from titian.exchange.carry import Carry
 from titian.exchange.hold import Hold
+from titian.exchange.mark import Mark
 from titian.exchange.receive import Receive
+from titian.exchange.release import Release
+from titian.exchange.withdraw import Withdraw, narrowed
 from titian.settings import FILE, Settings, read_settings
+from titian.store.acts import Acts
 from titian.store.admin import Collections, Keys
 from titian.store.committer import Committer
+from titian.store.directory import DirectoryBook, DirectoryStore
+from titian.store.gate import StoreGate
 from titian.store.health import Health
 from titian.store.intake import StoreIntake
+from titian.store.people import People
 from titian.store.registry import NodeRecord
 from titian.store.shelf import StoreCursors, StoreShelf
 from titian.store.store import Store, now_micros
@@ -40,7 +48,13 @@ class Node(msgspec.Struct, frozen=True):
     record: NodeRecord
     collections: Collections
     keys: Keys
+    people: People
+    acts: Acts
+    agreements: Agree
     exchange: Carry
+    release: Release
+    mark: Mark
+    withdraw: Withdraw
     health: Health
     partners: Partners
     receive: Receive
@@ -87,15 +101,24 @@ def open_node(
     committer = Committer(store.database)
     intake = StoreIntake(store, committer)
     shelf = StoreShelf(store)
+    directory = DirectoryStore(store, lambda tx, before, after: narrowed(gate.session(tx), before, after))
+    gate = StoreGate(store, directory)
+    withdraw = Withdraw(gate)
     return Node(
         home=home,
         settings=settings,
         record=store.node,
         collections=Collections(store),
         keys=Keys(store),
+        people=People(store),
+        acts=Acts(store),
+        agreements=Agree(DirectoryBook(store, directory)),
         exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats()),
+        release=Release(gate),
+        mark=Mark(gate),
+        withdraw=withdraw,
         health=Health(store, home),
-        partners=Partners(store, committer),
+        partners=Partners(store, committer, withdraw.tick),
         receive=Receive(intake, clock),
         intake=intake,
         committer=committer,

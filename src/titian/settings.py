@@ -65,6 +65,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     failed_logins_per_minute: Annotated[
         int, Meta(ge=1, description="Wrong keys from one address in a minute before it is told to wait.")
     ] = 300
+    oidc_issuer: Annotated[
+        str, Meta(description="Address of an OpenID Connect provider that people may sign in with.")
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="This node's client identifier at that provider.")] = ""
+    oidc_client_secret: Annotated[
+        str, Meta(description="Its client secret there; empty for a public client, which PKCE protects.")
+    ] = ""
+    oidc_hosts: Annotated[
+        tuple[str, ...], Meta(description="Other hosts of the provider: those of its token endpoint and its keys.")
+    ] = ()
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."),

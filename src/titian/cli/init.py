@@ -24,6 +24,9 @@ def init(
             envvar="TITIAN_DATABASE", help="postgresql://user@host/name; without it, an SQLite file in the home."
         ),
     ] = "",
+    identity: Annotated[
+        str | None, typer.Option(help="identity--… of the party that it is in agreements already; else a new one.")
+    ] = None,
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Bring the database of an existing node to this version.")
     ] = False,
@@ -40,7 +43,7 @@ def init(
         return
     if not name or not country:
         raise typer.BadParameter("A new node needs --name and --country.")
-    record = init_node(home, name=name, country=country, database=database)
+    record = init_node(home, name=name, country=country, database=database, identity=identity)
     if json:
         print_json({"home": str(home), "identity": record.identity, "name": record.name, "country": record.country})
         return

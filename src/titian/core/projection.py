@@ -30,6 +30,7 @@ from titian.core.release import THE_GATE, Case, Decision, Released, Rule, Terms,
 from titian.core.stix import examine
 from titian.core.stix.identifier import ID_CONTRIBUTING
 from titian.core.survey import Facts, Graph, Held, Survey
+from titian.core.tlp import Tlp
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _granular: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
@@ -45,8 +46,8 @@ class Projection(msgspec.Struct, frozen=True):
     ``released`` maps each object to the identifier it is shown under, in the order in which it goes out;
     ``additions`` are marking definitions made for this audience, by identifier, in place of those that name others;
     ``cuts`` are the properties that may not go of what does, ``sources`` the creators that may not be named of what
-    goes without them.
-    ``ends`` tells when each object that has an end is to be gone, in microseconds.
+    goes without them. ``ends`` tells when each object that has an end is to be gone, in microseconds; ``levels`` are
+    the TLP levels of what goes.
     """
 
     terms: Terms
@@ -57,6 +58,7 @@ class Projection(msgspec.Struct, frozen=True):
     cuts: Mapping[str, tuple[Path, ...]]
     sources: Mapping[str, str]
     ends: Mapping[str, int]
+    levels: frozenset[Tlp]
     _make: Callable[[Held], bytes]
 
     def objects(self, graph: Graph) -> Iterator[tuple[str, bytes]]:
@@ -162,6 +164,7 @@ class _Work:
                 if (creator := self.facts[i].creator) is not None
             },
             ends=self._expiries(kept),
+            levels=self._levels(kept),
             _make=self._make,
         )
 
@@ -327,7 +330,7 @@ class _Work:
                 continue
             marking = self.survey.definition(identifier) or UNMARKED
             named = frozenset[str]().union(*marking.releasable_to)
-            if named <= self.terms.names | {self.terms.own}:
+            if named <= self.terms.names | self.terms.ours:
                 continue
             for held in self.graph.read([identifier]):
                 source = _decode(held.raw)
@@ -394,6 +397,13 @@ class _Work:
         finished = self.copyist.finish(held)
         assert finished is not None, "it was made once before it was released"
         return finished[0]
+
+    def _levels(self, released: Iterable[str]) -> frozenset[Tlp]:
+        """The levels of what goes, of its parts too."""
+        kept = [self.facts[identifier] for identifier in released]
+        marks = {facts.marks for facts in kept}
+        marks |= {(mark,) for facts in kept if facts.parts is not None for mark in self._part_marks(facts)}
+        return frozenset(level for one in marks if (level := self.survey.marking(one).tlp) is not None)
 
     def _expiries(self, released: Collection[str]) -> dict[str, int]:
         ends: dict[str, int] = {}

@@ -37,7 +37,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """For whom, under what, for what and when: the same for every object of one projection.
 
     ``reach`` is None for who is not in the agreement's audience. ``names`` are the words by which a releasable-to
-    list can mean the recipient, ``companions`` the originators whose community both we and the recipient are in.
+    list can mean the recipient, ``ours`` those that mean us by ourselves or our country; any other word in such a
+    list tells the recipient of somebody else. ``companions`` are the originators whose community both we and the
+    recipient are in.
     ``at`` is in microseconds since the Unix epoch.
     """
 
@@ -46,6 +48,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     recipient: Party
     reach: Reach | None
     names: frozenset[str]
+    ours: frozenset[str]
     companions: frozenset[str]
     purposes: frozenset[str]
     at: int
@@ -95,9 +98,15 @@ def terms_for(
     }
     return Terms(
         own=directory.own, agreement=agreement, recipient=party, reach=audience.get(recipient),
-        names=directory.names(recipient, at), companions=frozenset(companions),
+        names=directory.names(recipient, at), ours=_ours(directory), companions=frozenset(companions),
         purposes=agreement.purposes if purposes is None else purposes, at=at,
     )  # fmt: skip
+
+
+def _ours(directory: Directory) -> frozenset[str]:
+    own = directory.parties.get(directory.own)
+    country = None if own is None else own.country
+    return frozenset({directory.own, country}) if country else frozenset({directory.own})
 
 
 class InAudience(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ A survey is made once and serves the projections for every audience.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -57,6 +57,16 @@ class Facts(msgspec.Struct, gc=False):
     version: str | None = None
     personal: bool = False
 
+    def supports(self) -> Iterator[str]:
+        """Yield the identifiers of its creator and of its markings, those of its parts too."""
+        yield from self.marks
+        if self.creator is not None:
+            yield self.creator
+        if self.parts is not None:
+            for part in _parts(self.parts):
+                if part.marking_ref is not None:
+                    yield part.marking_ref
+
     def originator(self, own: str) -> str | None:
         """Return whose it is when it is not ours: its creator, else who sent it. What others send as ours is theirs.
 
@@ -87,6 +97,11 @@ class _Head(msgspec.Struct):
     parent_directory_ref: str | None = None
 
 
+class _Part(msgspec.Struct):
+    marking_ref: str | None = None
+
+
+_parts: Final = msgspec.json.Decoder(list[_Part]).decode
 _head: Final = msgspec.json.Decoder(_Head).decode
 _any: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -199,18 +214,25 @@ def _search(raw: bytes, facts: Facts) -> None:
 class Survey:
     """The facts of a selection, in its order, and the marking definitions in it."""
 
-    def __init__(self, graph: Iterable[Held], *, progress: Callable[[int], None] | None = None) -> None:
+    def __init__(self, graph: Iterable[Held] = ()) -> None:
         self.facts: dict[str, Facts] = {}
         self._definitions: dict[str, Marking] = {}
         self._markings: dict[tuple[str, ...], Marking] = {}
         self._outside: set[str] | None = None
+        self.extend(graph)
+
+    def extend(self, graph: Iterable[Held]) -> list[Facts]:
+        """Survey further objects; returns what is known of them."""
+        self._outside = None
+        self._markings.clear()
+        found = []
         for held in graph:
             facts = facts_of(held)
+            found.append(facts)
             self.facts[facts.id] = facts
             if facts.type == "marking-definition":
                 self._definitions[facts.id] = _definition(held.raw, facts.id)
-            if progress is not None:
-                progress(1)
+        return found
 
     def marking(self, marks: tuple[str, ...]) -> Marking:
         """Return what a list of markings means together; one that is not at hand is unknown."""

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from titian.core.access import Key, Role, mint
-from titian.core.collection import Collection
+from titian.core.collection import Collection, Kind
 from titian.core.errors import InvalidInput
 from titian.store.registry import (
     add_collection,
@@ -58,17 +58,20 @@ class Collections:
         alias: str | None = None,
         readable: bool = True,
         writable: bool = True,
+        received_from: str | None = None,
     ) -> Collection:
         """Add a collection; its id is a new UUIDv4. ``alias`` may stand in URLs in place of the id.
 
-        ``readable`` and ``writable`` bound what any partner may do with it, whatever their key.
+        ``readable`` and ``writable`` bound what any partner may do with it, whatever their key. ``received_from`` is
+        the identifier of the party that everything in it comes from: its markings bind us (law 3).
         """
         if alias is not None and (not _ALIAS.match(alias) or _is_uuid(alias)):
             raise InvalidInput(f"The alias {alias!r} cannot stand in a URL.",
                                advice="Use lower-case letters, digits, - and _.")  # fmt: skip
         collection = Collection(
             num=0, id=str(uuid.uuid4()), name=plain("name", name), alias=alias, description=description,
-            readable=readable, writable=writable, created=self._store.clock(),
+            readable=readable, writable=writable, created=self._store.clock(), party=received_from,
+            kind=Kind.OWN if received_from is None else Kind.RECEIVED,
         )  # fmt: skip
         with self._store.writing() as tx:
             return add_collection(tx, collection)
@@ -105,13 +108,24 @@ class Keys:
         self._store = store
         self._random = random
 
-    def add(self, name: str, role: Role, *, collection: Collection | None = None) -> tuple[Key, str]:
-        """Make a key; returns what the node keeps, and the key itself, which it does not keep."""
+    def add(
+        self, name: str, role: Role, *, collection: Collection | None = None, party: str | None = None
+    ) -> tuple[Key, str]:
+        """Make a key; returns what the node keeps, and the key itself, which it does not keep.
+
+        ``party`` is whose key it is: it opens what is released to that party, and nothing else. It reads only, and
+        the node's own party needs none.
+        """
+        if party is not None and role is not Role.READER:
+            raise InvalidInput("The key of a party reads what is released to it, and does nothing else.",
+                               advice="Give it the role reader.")  # fmt: skip
+        if party == self._store.node.identity:
+            raise InvalidInput("This is the node's own party.", advice="Leave --party out for a key of your own.")
         name = plain("name", name)
         if ":" in name:
             raise InvalidInput("A key's name cannot hold a colon.", advice="HTTP Basic ends the name there (RFC 7617).")
         ident, secret, digest = mint(self._random)
-        key = Key(id=ident, name=name, digest=digest, role=role, created=self._store.clock(),
+        key = Key(id=ident, name=name, digest=digest, role=role, created=self._store.clock(), party=party,
                   collection=None if collection is None else collection.num)  # fmt: skip
         with self._store.writing() as tx:
             add_key(tx, key)

@@ -205,10 +205,12 @@ copies = Table(
     Column("shown", Text, nullable=False),
     Column("version", BigInteger),
     Column("digest", LargeBinary, nullable=False),
+    Column("origin", LargeBinary, nullable=False),
     Index("ix_copies_shown", "collection", "shown"),
 )
-"""The redacted copies in a released collection: of which object, under which identifier, and what they say. A row
-stays when its copy is taken back, so that a later copy of the same object is a later version."""
+"""The redacted copies in a released collection: of which object, under which identifier, what they say, and the
+digest of the bytes that each was made from. A row stays when its copy is taken back, so that a later copy of the same
+object is a later version."""
 
 requests = Table(
     "requests",

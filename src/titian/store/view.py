@@ -8,8 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from titian.core.access import Key, key_id, matches
-from titian.core.collection import Collection, Page, Records, Selection
-from titian.core.errors import Forbidden, NotFound
+from titian.core.collection import Collection, Kind, Page, Records, Selection
+from titian.core.errors import Forbidden, NotFound, Unavailable
 from titian.store.committer import Committer
 from titian.store.database import Transaction
 from titian.store.registry import find_collection, find_key, list_collections
@@ -52,8 +52,9 @@ class PartnerView:
     """The store as the holder of ``reader`` may use it. Raises :class:`NotFound` for what they may not know of
     and :class:`Forbidden` for what they may know of but not do."""
 
-    def __init__(self, store: Store, committer: Committer, reader: Key) -> None:
+    def __init__(self, store: Store, committer: Committer, reader: Key, tick: Callable[[], object]) -> None:
         self.reader = reader
+        self._tick = tick
         self._store = store
         self._committer = committer
 
@@ -70,11 +71,23 @@ class PartnerView:
 
     def read(self, reference: str, use: Callable[[CollectionView], T]) -> T:
         """Use a collection that the reader may read, in one snapshot."""
-        with self._store.reading() as tx:
-            seen = self._find(tx, reference)
-            if not seen.can_read:
-                raise Forbidden("This key may not read this collection.")
-            return use(CollectionView(self._store, tx, seen.collection))
+        for _ in range(2):
+            with self._store.reading() as tx:
+                seen = self._find(tx, reference)
+                if not seen.can_read:
+                    raise Forbidden("This key may not read this collection.")
+                if not self._is_due(seen.collection):
+                    return use(CollectionView(self._store, tx, seen.collection))
+            # Something in it has ended: it is taken out before anybody reads on (law 9).
+            self._tick()
+        raise Unavailable("What has ended in this collection is being taken out.", advice="Try again in a moment.")
+
+    def _is_due(self, collection: Collection) -> bool:
+        return (
+            collection.kind is Kind.RELEASED
+            and collection.expiry is not None
+            and collection.expiry <= self._store.clock()
+        )
 
     def writable(self, reference: str) -> Collection:
         """A collection that the reader may add to."""
@@ -107,11 +120,12 @@ class PartnerView:
 
 
 class Partners:
-    """Who is at the door: from what they present to what they may see."""
+    """Who is at the door: from what they present to what they may see. ``tick`` takes out what has ended."""
 
-    def __init__(self, store: Store, committer: Committer) -> None:
+    def __init__(self, store: Store, committer: Committer, tick: Callable[[], object] = lambda: None) -> None:
         self._store = store
         self._committer = committer
+        self._tick = tick
 
     def view(self, key: str, name: str | None = None) -> PartnerView | None:
         """The view of the holder of ``key``, ``None`` when it opens nothing here.
@@ -127,4 +141,4 @@ class Partners:
             return None
         if name is not None and name != held.name:
             return None
-        return PartnerView(self._store, self._committer, held)
+        return PartnerView(self._store, self._committer, held, self._tick)

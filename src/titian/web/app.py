@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from titian.web.taxii import TaxiiState, Visit, taxii_router
 _BLOCK: Final = 1 << 20
 _PENDING_EVERY: Final = 0.5
 """Seconds between looks for requests that wait to be worked on."""
+_CLOCK_EVERY: Final = 20.0
+"""Seconds between looks at the clock. What has ended is never read meanwhile: that is looked at with each answer."""
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -49,7 +52,8 @@ def set_up_logs(settings: Settings) -> None:
 
 
 class PendingWorker:
-    """A thread that works on deferred requests, one batch after the other."""
+    """A thread that works on deferred requests, one batch after the other, and on what the clock asks for: what has
+    ended, agreements that begin or end, standing rules of release."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -67,8 +71,13 @@ class PendingWorker:
 
     def _work(self) -> None:
         log = structlog.get_logger("titian.pending")
+        clock = time.monotonic() + _CLOCK_EVERY
         while not self._stop.wait(_PENDING_EVERY):
             try:
+                if time.monotonic() >= clock:
+                    clock = time.monotonic() + _CLOCK_EVERY
+                    self._node.withdraw.tick()
+                    self._node.release.run_standing()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
                     pass
             except Exception as error:

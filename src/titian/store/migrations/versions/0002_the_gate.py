@@ -43,6 +43,7 @@ def _releases() -> None:
         sa.Column("shown", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=True),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("origin", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("collection", "source", name=op.f("pk_copies")),
     )
     op.create_index("ix_copies_shown", "copies", ["collection", "shown"], unique=False)
