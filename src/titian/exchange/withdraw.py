@@ -55,18 +55,19 @@ def narrowed(session: Session, before: Directory, after: Directory) -> None:
     served under other terms than before.
     """
     for collection in session.all_released():
-        if _terms_of(before, collection, session.at) != _terms_of(after, collection, session.at):
+        terms = _terms_of(after, collection, session.at)
+        if terms is not None and terms != _terms_of(before, collection, session.at):
             recheck(session, collection)
 
 
-def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tuple[object, ...]:
-    """What decides on a collection besides the objects: all of it can change the answer."""
+def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tuple[object, ...] | None:
+    """What decides on a collection besides the objects: all of it can change the answer. None when it is closed."""
     agreement = directory.agreements.get(collection.agreement or "")
     if agreement is None or collection.party is None or collection.party not in directory.parties:
-        return ()
+        return None
     reach = directory.audience(agreement, at).get(collection.party)
     if reach is None:
-        return (None,)
+        return None
     terms = terms_for(directory, agreement, collection.party, at=at)
     consents = tuple(one for one in directory.consents if one.agreement == agreement.id)
     return (reach, terms.names, terms.companions, terms.purposes, consents)

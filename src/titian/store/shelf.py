@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from titian.core.collection import Appended, Collection, Incoming, Page, Selection
+from titian.core.collection import Appended, Collection, Incoming, Kind, Page, Selection
+from titian.core.errors import Refused
 from titian.core.view import SetAside
 from titian.store.log import objects
 from titian.store.store import Store
@@ -20,7 +21,12 @@ class StoreShelf:
         self._store = store
 
     def append(self, collection: Collection, items: Sequence[Incoming], *, source: str) -> list[Appended]:
-        """Append valid objects; durable when this returns."""
+        """Append valid objects; durable when this returns.
+
+        Raises :class:`Refused` for a collection that only its own verbs write: the directory, and what was released.
+        """
+        if collection.kind in (Kind.DIRECTORY, Kind.RELEASED):
+            raise Refused(f"{collection.name} is written by its own verbs only.", advice="Name another collection.")
         if not items:
             return []
         with self._store.writing() as tx:
