@@ -1,6 +1,6 @@
-"""Random STIX graphs with a policy and a reader, and variants that differ only in what the reader may not see.
+"""Small STIX graphs with a policy and a reader, made by hand or at random.
 
-Everything follows from a seed. No pytest in here: benchmarks use it too.
+Everything random follows from a seed. No pytest in here: benchmarks use it too.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +56,9 @@ CASE_EXTENSION = f"extension-definition--{fixed_uuid('x-case')}"
 LATER, LAST, PAST = "2026-07-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z"
 
 
+_SCOS = frozenset({"ipv4-addr", "file", "directory", "network-traffic", "process", "email-addr", "email-message"})
+
+
 class Memory:
     """A graph in memory. ``reads`` counts the objects that were read from it by identifier."""
 
@@ -75,14 +78,27 @@ class Memory:
                 yield held
 
 
-_DEFINITIONS: dict[str, Object] = {}
+DEFINITIONS: dict[str, Object] = {}
+"""The marking definitions of this page, by identifier. Nobody changes them."""
 
 
 def definition(raw: bytes) -> str:
     """Remember a marking definition, so that :meth:`World.with_definitions` finds it; return its identifier."""
     made: Object = msgspec.json.decode(raw)
-    _DEFINITIONS[made["id"]] = made
+    DEFINITIONS[made["id"]] = made
     return str(made["id"])
+
+
+def make(kind: str, called: str, *marks: str, **properties: Any) -> Object:
+    """An object by hand: its identifier follows from what it is called, and without markings it bears GREEN."""
+    made: Object = {"type": kind, "spec_version": "2.1", "id": f"{kind}--{fixed_uuid(called)}"}
+    if kind not in _SCOS:
+        made |= {"created": PAST, "modified": PAST}
+    if kind in ("tool", "identity", "location", "report"):
+        made["name"] = called
+    if kind == "report":
+        made["published"] = PAST
+    return made | {"object_marking_refs": list(marks or (GREEN,))} | properties
 
 
 def handling(**said: Any) -> str:
@@ -130,9 +146,9 @@ SHUT_MARKS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 """Under these nothing goes to the reader, whatever else holds."""
 OPEN_PARTS = (CLEAR, GREEN, STATEMENT, TO_READER, TO_MORE[0], UNTIL, UNTIL_LAST, UNNAMED)
-_SURELY_SHUT_PARTS = (UNKNOWN, TO_OTHERS, EXPIRED, TRAFFICKING)
-SHUT_PARTS = (*_SURELY_SHUT_PARTS, RED)
-"""The last goes to those whom another marking names, where the agreement carries it.""" 
+SURELY_SHUT_PARTS = (UNKNOWN, TO_OTHERS, EXPIRED, TRAFFICKING)
+SHUT_PARTS = (*SURELY_SHUT_PARTS, RED)
+"""The last goes to those whom another marking names, where the agreement carries it."""
 
 
 @dataclasses.dataclass
@@ -149,7 +165,7 @@ class World:
     purposes: frozenset[str] | None = None
     reader: str = READER
     at: int = NOW
-    shown: Shown = Shown()
+    shown: Shown = dataclasses.field(default_factory=Shown)
 
     def raw(self, thing: Object) -> bytes:
         """An object's bytes. Some are written with escapes, which say the same."""
@@ -179,8 +195,8 @@ class World:
         that ``but`` names."""
         held = {one["id"] for one in self.objects}
         named = {mark for one in self.objects for mark in marks_of(one)}
-        more = [_DEFINITIONS[mark] for mark in sorted(named - held - _WELL_KNOWN) if mark in _DEFINITIONS and mark not in but]
-        return dataclasses.replace(self, objects=[*more, *self.objects])
+        more = [mark for mark in sorted(named - held - _WELL_KNOWN) if mark in DEFINITIONS and mark not in but]
+        return dataclasses.replace(self, objects=[*map(DEFINITIONS.__getitem__, more), *self.objects])
 
 
 _WELL_KNOWN = frozenset({*TLP_IDS.values(), *TLP_1_IDS.values()})
@@ -204,7 +220,7 @@ def outcome(world: World) -> Outcome:
 
 
 def directory(
-    *, ceiling: Tlp = Tlp.AMBER, extra: Sequence[Party] = (), memberships: Sequence[Membership] = (), stops: int | None = None
+    *, ceiling: Tlp = Tlp.AMBER, memberships: Sequence[Membership] = (), stops: int | None = None
 ) -> Directory:
     """Our node, the reader and a friend in one community; a stranger in none; more where it is asked for."""
     kinds = {OWN: "ID", READER: "JP", FRIEND: "SG", STRANGER: "BR"} | dict.fromkeys(OTHERS, "FR")
@@ -215,12 +231,11 @@ def directory(
     parties[COMMUNITY] = Party(id=COMMUNITY, name="Community", kind=PartyKind.COMMUNITY)
     members = [Membership(id=f"relationship--{i[10:]}", member=i, of=COMMUNITY) for i in (OWN, READER, FRIEND)]
     agreement = Agreement(
-        id=AGREEMENT, name="The agreement", parties=frozenset({OWN, READER, *(one.id for one in extra)}),
+        id=AGREEMENT, name="The agreement", parties=frozenset({OWN, READER}),
         purposes=frozenset({"cyber-defence", "cybercrime"}), ceiling=ceiling, starts=0, stops=stops,
     )  # fmt: skip
     return Directory(
-        own=OWN, parties=parties | {one.id: one for one in extra}, memberships=(*members, *memberships),
-        agreements={AGREEMENT: agreement},
+        own=OWN, parties=parties, memberships=(*members, *memberships), agreements={AGREEMENT: agreement},
     )  # fmt: skip
 
 
@@ -230,25 +245,30 @@ KINDS = (
     "tool", "malware", "identity", "ipv4-addr", "file", "directory", "network-traffic", "process", "report", "note",
     "observed-data", "relationship", "relationship", "sighting", "language-content", "x-case", "malware-analysis",
 )  # fmt: skip
-_SCOS = frozenset({"ipv4-addr", "file", "directory", "network-traffic", "process"})
+_NO_ENDS = frozenset({"relationship", "sighting", "marking-definition", "language-content"})
 _WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
 _CEILINGS = (Tlp.GREEN, Tlp.AMBER, Tlp.AMBER, Tlp.RED)
 _DIRECTORIES = {level: directory(ceiling=level) for level in Tlp}
 
 
-class _Maker:
+class Maker:
+    """Makes random objects that refer to one another: to what is in ``pool``, by type, and sometimes to nothing."""
+
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.random = rng.random
         self.pool: dict[str, list[str]] = {}
 
     def new_id(self, kind: str) -> str:
+        """An identifier that nothing bears."""
         return f"{kind}--{_uuid(self.rng.getrandbits(128))}"
 
     def maybe(self, chance: float) -> bool:
+        """True that often."""
         return self.random() < chance
 
     def word(self) -> str:
+        """A short text that names nothing."""
         return f"{self.rng.choice(_WORDS)} {self.rng.getrandbits(16)}"
 
     def ref(self, *kinds: str) -> str:
@@ -257,12 +277,15 @@ class _Maker:
         return self.new_id(self.rng.choice(kinds)) if not known or self.maybe(0.08) else self.rng.choice(known)
 
     def refs(self, *kinds: str) -> list[str]:
+        """One to four of them."""
         return list(dict.fromkeys(self.ref(*kinds) for _ in range(self.rng.randint(1, 4))))
 
     def any_ref(self) -> str:
+        """Anything."""
         return self.ref(*self.pool) if self.pool else self.new_id("tool")
 
     def text(self) -> str:
+        """A text, which may name something; or something of the same UUID and another type."""
         text = self.word()
         if self.maybe(0.2):
             named = self.any_ref()
@@ -273,8 +296,7 @@ class _Maker:
 
     def body(self, kind: str) -> Object:
         """What is particular to a type."""
-        things = [one for one in self.pool if one not in ("relationship", "sighting", "marking-definition", "language-content")]
-        anything = things or ["tool"]
+        anything = [one for one in self.pool if one not in _NO_ENDS] or ["tool"]
         match kind:
             case "tool" | "identity":
                 return {"name": self.text()}
@@ -284,8 +306,8 @@ class _Maker:
             case "ipv4-addr":
                 return {"value": f"198.51.100.{self.rng.getrandbits(8)}"}
             case "file":
-                parent = {"parent_directory_ref": self.ref("directory")} if self.maybe(0.5) else {}
-                return {"name": self.word(), "size": self.rng.getrandbits(10), **parent}
+                within = {"parent_directory_ref": self.ref("directory")} if self.maybe(0.5) else {}
+                return {"name": self.word(), "size": self.rng.getrandbits(10), **within}
             case "directory":
                 inside = {"contains_refs": self.refs("file", "directory")} if self.maybe(0.6) else {}
                 return {"path": self.word(), **inside}
@@ -293,7 +315,7 @@ class _Maker:
                 ends = {end: self.ref("ipv4-addr") for end in ("src_ref", "dst_ref")[: self.rng.randint(1, 2)]}
                 return {"protocols": ["tcp"], "src_byte_count": self.rng.getrandbits(9), **ends}
             case "process":
-                parent = {"parent_ref": self.ref("process")} if self.maybe(0.7) else {"pid": 7}
+                parent: Object = {"parent_ref": self.ref("process")} if self.maybe(0.7) else {"pid": 7}
                 return parent | ({"child_refs": self.refs("process")} if self.maybe(0.3) else {})
             case "report":
                 return {"name": self.text(), "published": PAST, "object_refs": self.refs(*anything)}
@@ -316,10 +338,10 @@ class _Maker:
                 body |= {"lead_ref": self.ref(*anything)} if self.maybe(0.6) else {}
                 return body | ({"item_refs": self.refs(*anything)} if self.maybe(0.5) else {})
             case _:
-                result = {"result": "malicious"} if self.maybe(0.5) else {}
-                if not result or self.maybe(0.5):
-                    result["analysis_sco_refs"] = self.refs("file", "malware-analysis")  # type: ignore[assignment]
-                return {"product": self.word(), **result}
+                made: Object = {"product": self.word()} | ({"result": "malicious"} if self.maybe(0.5) else {})
+                if "result" not in made or self.maybe(0.5):
+                    made["analysis_sco_refs"] = self.refs("file", "malware-analysis")
+                return made
 
     def thing(self, identifier: str, marks: tuple[str, ...]) -> Object:
         """One object, with a marking."""
@@ -363,7 +385,8 @@ class _Maker:
             if name == "contents":
                 chosen = ["contents.id.description"]
             if name == "external_references" and self.maybe(0.3):
-                parts.append({"marking_ref": self.rng.choice(OPEN_PARTS[:-1]), "selectors": [f"{name}.[0].description"]})
+                inside = {"marking_ref": self.rng.choice(OPEN_PARTS[:-1]), "selectors": [f"{name}.[0].description"]}
+                parts.append(inside)
             parts.append({"marking_ref": mark, "selectors": chosen})
         if parts:
             made["granular_markings"] = parts
@@ -378,7 +401,7 @@ _MARKABLE = (
 def world(seed: int) -> World:
     """A small graph under a policy: three to twelve objects, with the definitions of their markings."""
     rng = random.Random(seed)
-    maker = _Maker(rng)
+    maker = Maker(rng)
     kinds = [rng.choice(KINDS) for _ in range(rng.randint(3, 12))]
     ids = [maker.new_id(kind) for kind in kinds]
     if maker.maybe(0.5):
@@ -391,9 +414,7 @@ def world(seed: int) -> World:
     for identifier in (*ids, *outside, STATEMENT, TO_MORE[0]):
         if identifier not in (STATEMENT, TO_MORE[0]) or maker.maybe(0.1):
             maker.pool.setdefault(identifier.partition("--")[0], []).append(identifier)
-    objects = [
-        maker.thing(one, rng.choice(SHUT_MARKS if maker.maybe(0.25) else OPEN_MARKS)) for one in ids
-    ]
+    objects = [maker.thing(one, rng.choice(SHUT_MARKS if maker.maybe(0.25) else OPEN_MARKS)) for one in ids]
     received = {one: rng.choice((FRIEND, STRANGER)) for one in ids if maker.maybe(0.15)}
     made = World(
         objects, _DIRECTORIES[rng.choice(_CEILINGS)], received,
@@ -403,181 +424,6 @@ def world(seed: int) -> World:
     ).with_definitions()  # fmt: skip
     named = {mark for one in made.objects for mark in marks_of(one)}
     if CLEAR in named and maker.maybe(0.3):
-        made.objects.append(_DEFINITIONS[CLEAR])
+        made.objects.append(DEFINITIONS[CLEAR])
     rng.shuffle(made.objects)
-    return made
-
-
-# ── variants that differ only in what the reader may not see ──────────────────────────────────────────────
-
-HIDDEN = ("values", "objects", "references", "markings", "recipients", "sources", "directory")
-"""What may differ between the two worlds of a pair: see :func:`vary`."""
-_FIXED = frozenset({OWN, READER, FRIEND, STRANGER, *OTHERS})
-
-
-def vary(
-    world: World, seed: int, withheld: Collection[str], cuts: Mapping[str, Collection[Path]], kinds: Collection[str]
-) -> World:
-    """A world that the reader cannot tell from this one.
-
-    ``withheld`` and ``cuts`` tell what this reader may not see, ``kinds`` (of :data:`HIDDEN`) what shall differ:
-
-    - values: of properties that are taken out of what goes;
-    - objects: withheld ones say something else, are gone, or are joined by more, related to whatever there is;
-    - references: from what goes to what does not: to which, and in lists how many, though never none;
-    - markings: which of those that withhold withholds it, whole or in part;
-    - recipients: whom else the handlings name that name the reader and others;
-    - sources: who created or sent what goes without naming its source;
-    - directory: parties, communities and memberships that the reader has no part in.
-    """
-    objects = msgspec.json.decode(msgspec.json.encode(world.objects))
-    made = dataclasses.replace(world, objects=objects, received=dict(world.received))
-    variant = _Variant(made, random.Random(seed + (1 << 64)), frozenset(withheld), cuts)
-    for kind in HIDDEN:
-        if kind in kinds:
-            getattr(variant, kind)()
-    return variant.world
-
-
-class _Variant:
-    def __init__(
-        self, world: World, rng: random.Random, withheld: frozenset[str], cuts: Mapping[str, Collection[Path]]
-    ) -> None:
-        self.world = world
-        self.rng = rng
-        self.maker = _Maker(rng)
-        self.withheld = withheld
-        self.cuts = cuts
-        # What something names and nobody holds must stay so: holding it would be no secret.
-        self.named = str(world.objects)
-        for one in world.objects:
-            self.maker.pool.setdefault(one["type"], []).append(one["id"])
-
-    def visible(self) -> Iterator[Object]:
-        return (one for one in self.world.objects if one["id"] not in self.withheld)
-
-    def values(self) -> None:
-        for one in self.visible():
-            for path in self.cuts.get(one["id"], ()):
-                *way, last = path
-                place: Any = one
-                for step in way:
-                    place = place[step]
-                place[last] = self.other(place[last])
-
-    def other(self, value: Any) -> Any:
-        """Another value in its place, and in lists another number of them."""
-        if isinstance(value, str):
-            kind, dashes, _ = value.partition("--")
-            return self.maker.ref(kind) if dashes and " " not in value else self.maker.text()
-        if isinstance(value, list):
-            return [self.other(value[0]) for _ in range(self.rng.randint(1, 4))]
-        if isinstance(value, dict):
-            return {name: self.other(item) for name, item in value.items()}
-        return self.rng.getrandbits(8)
-
-    def shut(self, one: Object) -> bool:
-        """Whether its markings alone withhold it, whatever else it says."""
-        return tuple(one.get("object_marking_refs", ())) in SHUT_MARKS and one["type"] != "marking-definition"
-
-    def objects(self) -> None:
-        kept = []
-        for one in self.world.objects:
-            if not (one["id"] in self.withheld and self.shut(one)):
-                kept.append(one)
-            elif self.maker.maybe(0.6):
-                kept.append(self.maker.thing(one["id"], tuple(one.get("object_marking_refs", ()))))
-        for _ in range(self.rng.randint(0, 3)):
-            identifier = self.maker.new_id(self.rng.choice(KINDS))
-            kept.insert(self.rng.randint(0, len(kept)), self.maker.thing(identifier, self.rng.choice(SHUT_MARKS)))
-            self.maker.pool.setdefault(identifier.partition("--")[0], []).append(identifier)
-        for mark in (STATEMENT, TO_OTHERS, EXPIRED, UNTIL, TO_MORE[2]):
-            if mark not in self.named and self.maker.maybe(0.2):
-                kept.insert(self.rng.randint(0, len(kept)), _DEFINITIONS[mark])
-        self.world.objects = kept
-
-    def references(self) -> None:
-        known = {one["id"] for one in self.world.objects} | self.world.outside.keys()
-        hidden = {
-            one for one in self.withheld if not one.startswith("marking-definition--") and one not in _FIXED
-        }  # fmt: skip
-        creators = {one.get("created_by_ref") for one in self.world.objects}
-        renamed = {one: self.maker.new_id(one.partition("--")[0]) for one in sorted(hidden - creators)}
-        self.world.objects = [_renamed(one, renamed) for one in self.world.objects]
-        self.world.received = {renamed.get(one, one): sender for one, sender in self.world.received.items()}
-        self.world.escaped = frozenset(renamed.get(one, one) for one in self.world.escaped)
-        self.world.support = frozenset(renamed.get(one, one) for one in self.world.support)
-        self.withheld |= frozenset(renamed.values())
-        for one in self.visible():
-            refs = one.get("object_refs", [])
-            gone = [ref for ref in refs if ref in self.withheld or (ref not in known and ref not in renamed.values())]
-            if gone and "granular_markings" not in one:
-                more = [self.maker.new_id(gone[0].partition("--")[0]) for _ in range(self.rng.randint(0, 3))]
-                for ref in more:
-                    refs.insert(self.rng.randint(0, len(refs)), ref)
-
-    def is_cut(self, one: Object, part: Object) -> bool:
-        """Whether a part of a visible object is withheld for its marking."""
-        cuts = {".".join(f"[{s}]" if isinstance(s, int) else s for s in path) for path in self.cuts.get(one["id"], ())}
-        return part["marking_ref"] in SHUT_PARTS and cuts.issuperset(part["selectors"])
-
-    def markings(self) -> None:
-        for one in self.world.objects:
-            if one["id"] in self.withheld and self.shut(one):
-                one.pop("object_marking_refs", None)
-                if marks := self.rng.choice(SHUT_MARKS):
-                    one["object_marking_refs"] = list(marks)
-            for part in one.get("granular_markings", ()):
-                if self.is_cut(one, part):
-                    part["marking_ref"] = self.rng.choice(_SURELY_SHUT_PARTS)
-        self.world = self.world.with_definitions(but=self.named)
-
-    def recipients(self) -> None:
-        others = {handlings[0]: self.rng.choice(handlings[1:]) for handlings in (TO_MORE, TO_MORE_UNTIL)}
-        now = str(self.world.objects)
-        renamed = {one: other for one, other in others.items() if other not in now}
-        self.world.objects = [
-            _DEFINITIONS[renamed[one["id"]]] if one["id"] in renamed else _renamed(one, renamed)
-            for one in self.world.objects
-        ]
-
-    def sources(self) -> None:
-        for one in self.visible():
-            marks = one.get("object_marking_refs", [])
-            # CLEAR asks for no consent, so that who it came from decides nothing.
-            parts = "granular_markings" in one
-            if CLEAR not in marks or parts or one["type"] == "marking-definition":
-                continue
-            if self.maker.maybe(0.5):
-                self.world.received[one["id"]] = self.rng.choice((FRIEND, STRANGER))
-            if UNNAMED in marks and one.get("created_by_ref", OWN) != OWN:
-                one["created_by_ref"] = self.rng.choice((FRIEND, STRANGER, self.maker.new_id("identity")))
-
-    def directory(self) -> None:
-        known = self.world.directory
-        fresh = [
-            Party(id=self.maker.new_id("identity"), name=self.maker.word(), kind=kind, country="FR")
-            for kind in self.rng.sample((PartyKind.AGENCY, PartyKind.COMPANY, PartyKind.NGO, PartyKind.COMMUNITY), 3)
-        ]
-        more = [
-            Membership(
-                id=self.maker.new_id("relationship"), member=self.rng.choice(fresh).id,
-                of=self.rng.choice((COMMUNITY, OWN, READER, *(one.id for one in fresh))), client=self.maker.maybe(0.5),
-                hidden=self.maker.maybe(0.5),
-            )
-            for _ in range(self.rng.randint(0, 4))
-        ]  # fmt: skip
-        agreement = known.agreements[AGREEMENT]
-        wider = msgspec.structs.replace(agreement, parties=agreement.parties | {one.id for one in fresh})
-        self.world.directory = msgspec.structs.replace(
-            known, parties=known.parties | {one.id: one for one in fresh}, memberships=(*known.memberships, *more),
-            agreements=known.agreements | {AGREEMENT: wider},
-        )  # fmt: skip
-
-
-def _renamed(thing: Object, names: Mapping[str, str]) -> Object:
-    raw = msgspec.json.encode(thing)
-    for old, new in names.items():
-        raw = raw.replace(old.encode(), new.encode())
-    made: Object = msgspec.json.decode(raw)
     return made

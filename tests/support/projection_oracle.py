@@ -346,9 +346,9 @@ def _reasons(seen: Seen, projection: Projection) -> Iterator[str]:
 
 def _order(seen: Seen, projection: Projection, emitted: list[tuple[str, bytes]]) -> Iterator[str]:
     first, last = ("marking-definition", "extension-definition", "identity"), ("relationship", "sighting")
-    rank = {kind: 0 for kind in first} | {kind: 2 for kind in last}
+    rank = dict.fromkeys(first, 0) | dict.fromkeys(last, 2)
     due = sorted(seen.objects, key=lambda one: rank.get(one.partition("--")[0], 1))
-    made = {name: raw for name, raw in seen.replaced.values()}
+    made = dict(seen.replaced.values())
     # A definition made for the reader that is in the selection as well goes out once.
     extra = [one for one, _ in emitted[: len(emitted) - len(due)]]
     if [one for one, _ in emitted[len(extra) :]] != due:
@@ -378,6 +378,4 @@ def leaks(world: World, seen: Seen, emitted: list[bytes]) -> set[str]:
         if not one.startswith("extension-definition--") and well_known(one) is None
     }  # fmt: skip
     harmless = {one.partition("--")[2] for one in told}
-    return {
-        one for one in secret if one in out or ((uuid := one.partition("--")[2]) in out and uuid not in harmless)
-    }
+    return {one for one in secret if one in out or ((uuid := one.partition("--")[2]) in out and uuid not in harmless)}

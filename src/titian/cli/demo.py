@@ -1,31 +1,37 @@
-"""``titian demo``: two nodes on this machine exchange real intelligence."""
+"""``titian demo``: four parties on this machine, five agreements, and a report that is not for everybody."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import typer
 
 from titian.cli import demo_node
 from titian.cli.common import Json, print_json, progress, table
+from titian.cli.demo_story import Story, find_real, identifiers, public_parties, rewrite, write_story
+from titian.cli.previewed import merged
 from titian.cli.remote import remote_collection
 from titian.cli.terminal import say, warn
 from titian.core.access import Role
+from titian.core.collection import Kind
 from titian.core.errors import Unavailable
-from titian.exchange.carry import PullReport
-from titian.exchange.hold import HoldReport
-from titian.node import open_node
+from titian.core.people import Actor, Duty, acting_as, local_operator
+from titian.exchange.agree import By
+from titian.exchange.public_agreements import public_agreements
+from titian.exchange.release import Outcome, Seen
+from titian.node import Node, open_node
 from titian.settings import ENVIRONMENT
 from titian.setup import init_node
 from titian.web.serve import Listening, check_listening
@@ -33,38 +39,78 @@ from titian.wire.galaxies import demo_objects, demo_size
 
 app = typer.Typer(add_completion=False)
 
-COLLECTION: Final = "Technology and terrorism"
-_FIRST, _SECOND = ("Indonesia (demo)", "ID"), ("Japan (demo)", "JP")
-_USER: Final = "japan"
+WORLD: Final = "Technology and terrorism"
+"""The collection of what the world knows: the MISP galaxies."""
+OWN: Final = "bnpt"
+AGREEMENTS: Final = {
+    "mofa-japan": "indonesia-japan-terrorism",
+    "mfa-russia": "indonesia-russia-consultation",
+    "example-telecom": "asean-japan-cybersecurity",
+}
+"""Who pulls in the demo, by alias, and under which agreement. The other two agreements are set up as well."""
+CALLED: Final = {"mofa-japan": "Japan", "mfa-russia": "Russia", "example-telecom": "Company"}
 _PATIENCE: Final = 5.0
 """Seconds in which the first node may end gracefully. Nobody but the demo has anything there to lose."""
+
+
+class Told(msgspec.Struct):
+    """What the demo shows, as it comes about: homes, previews and arrivals by the alias of each party."""
+
+    nodes: dict[str, str] = {}
+    preview: dict[str, dict[str, Any]] = {}
+    pulled: dict[str, list[str]] = {}
+    seen: dict[str, Seen] = {}
+    keys: dict[str, str] = {}
+    collections: dict[str, str] = {}
 
 
 @app.command(epilog="Example:  titian demo --once")
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Do not stay up afterwards.")] = False,
     port: Annotated[int, typer.Option(help="Port of the first node; 0: a free one.", min=0, max=65535)] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep the nodes in this new folder; else in one that is removed at the end.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """See it work: one node loads real intelligence and serves it over TAXII 2.1, a second one pulls it all.
+    """See it work: an agency writes a report, and each partner gets what their agreement and its markings allow.
 
-    The intelligence is that of the MISP galaxies: ATT&CK, threat actors, UAVs, INTERPOL virtual-asset terms, and
-    more, turned into STIX 2.1. Everything stays on this machine, in a temporary folder that is removed at the end.
+    An Indonesian agency holds what the MISP galaxies know of drones, cryptocurrency and online influence. It sets up
+    five agreements from what governments said in public, writes a report, and previews what Japan, Russia and a member
+    company would see; a second person approves, and each of them pulls over TAXII 2.1 what the preview promised. What
+    the report tells is made up. Everything stays on this machine. With --once --json the nodes are kept.
     """
-    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="titian-demo-") as folder:
-        first, second = Path(folder, "indonesia"), Path(folder, "japan")
+    with _ended_by_signals(), _kept(folder, keep=once and json) as place:
         # A port that is taken is told before anything is loaded.
-        check_listening(Listening(home=first, port=port))
-        collection, key = _load(first, quiet=json)
-        with _serving(first, port) as (url, process):
-            report, arrivals = _pull(second, url, collection, key, quiet=json)
-            _show(report, arrivals, json=json)
+        check_listening(Listening(home=place / OWN, port=port))
+        told = Told()
+        show = _Show(quiet=json)
+        _tell_first(place / OWN, told, show)
+        with _serving(place / OWN, port) as (url, process):
+            for party in AGREEMENTS:
+                _pull(place / party, party, url, told)
+            show.arrivals(told)
+            if json:
+                print_json({"nodes": told.nodes, "preview": told.preview, "pulled": told.pulled})
             if not once:
-                for line in _invitation(url, collection, key):
+                for line in _invitation(url, told.collections["mofa-japan"], told.keys["mofa-japan"]):
                     (warn if json else say)(line)
                 _stay(process)
     if not once:
-        (warn if json else say)("The demo is over; its folder is removed.")
+        (warn if json else say)("The demo is over.")
+
+
+@contextmanager
+def _kept(folder: Path | None, *, keep: bool) -> Iterator[Path]:
+    if folder is not None or keep:
+        place = Path(tempfile.mkdtemp(prefix="titian-demo-")) if folder is None else folder
+        if folder is not None:
+            place.mkdir(parents=True)
+        yield place.absolute()
+        warn(f"The nodes are kept in {place}.")
+        return
+    with tempfile.TemporaryDirectory(prefix="titian-demo-") as made:
+        yield Path(made)
 
 
 @contextmanager
@@ -85,22 +131,92 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _load(home: Path, *, quiet: bool) -> tuple[str, str]:
-    name, country = _FIRST
-    init_node(home, name=name, country=country)
-    with (
-        open_node(home, environment={}) as node,
-        progress("Loading real intelligence", demo_size(), quiet=quiet) as advance,
-    ):
-        collection = node.collections.add(COLLECTION, alias="demo", description="MISP galaxies as STIX 2.1")
+def _tell_first(home: Path, told: Told, show: _Show) -> None:
+    """All that happens on the first node before anybody pulls."""
+    with _opened(home, OWN, told) as node:
+        real = _load(node, show)
+        for name in public_agreements():
+            _add_agreement(node, name)
+        show.agreements(node)
+        operator = local_operator(OWN)
+        analyst, releaser = _people(node, operator)
+        story = write_story(node, analyst, real)
+        show.draft(story, _preview(node, story, told))
+        rewrite(node, story.report)
+        show.matrix(story, _preview(node, story, told))
+        asked = [
+            node.release.request(analyst, [story.report], agreement, parties=_only(party))
+            for party, agreement in AGREEMENTS.items()
+        ]
+        for outcome in asked:
+            node.release.approve(releaser, outcome.request.id)
+        show.approved(asked, analyst, releaser)
+        register = node.agreements.read()
+        for party in AGREEMENTS:
+            who = register.party(party)
+            _, told.keys[party] = node.keys.add(party, Role.READER, party=who.id)
+            told.collections[party] = next(
+                one.collection.id
+                for one in node.collections.list()
+                if one.collection.kind is Kind.RELEASED and one.collection.party == who.id
+            )
+
+
+def _only(party: str) -> list[str] | None:
+    """The member company is one of many members: the demo releases to it alone."""
+    return [party] if party == "example-telecom" else None
+
+
+@contextmanager
+def _opened(home: Path, party: str, told: Told) -> Iterator[Node]:
+    """Set a party's node up, with the identity that it has in the agreements, and open it."""
+    who = public_parties()[party]
+    init_node(home, name=who.name, country=who.country or "ID", identity=who.id)
+    told.nodes[party] = str(home)
+    with open_node(home, environment={}) as node:
+        yield node
+
+
+def _add_agreement(node: Node, name: str) -> None:
+    node.agreements.add(public_agreements()[name].encode(), By(person=local_operator(OWN).id, why="titian demo"))
+
+
+def _load(node: Node, show: _Show) -> dict[str, str]:
+    with progress("Loading real intelligence", demo_size(), quiet=show.quiet) as advance:
+        collection = node.collections.add(WORLD, alias="world", description="MISP galaxies as STIX 2.1")
         begun = time.perf_counter()
         report = node.exchange.hold(demo_objects(), collection, source="pymispgalaxies", progress=advance)
-        seconds = time.perf_counter() - begun
-        _, key = node.keys.add(_USER, Role.READER)
-    if not quiet:
-        rate = report.added / seconds
-        warn(f"{name}: {report.added:,} objects loaded in {seconds:.1f} s ({rate:,.0f} objects/s).")
-    return collection.id, key
+        show.loaded(report.added, time.perf_counter() - begun)
+    return find_real(demo_objects())
+
+
+def _people(node: Node, operator: Actor) -> tuple[Actor, Actor]:
+    """Two people, with passwords that nobody knows: the demo signs them in itself."""
+    made = []
+    for name, duty in (("releaser-one", Duty.RELEASER), ("analyst-one", Duty.ANALYST)):
+        person = node.people.add(name, duty, by=operator, password=secrets.token_urlsafe(24), why="titian demo")
+        made.append(acting_as(person))
+    return made[1], made[0]
+
+
+def _preview(node: Node, story: Story, told: Told) -> dict[str, Seen]:
+    """What each of the three parties would see."""
+    for party, agreement in AGREEMENTS.items():
+        preview = node.release.preview([story.report], agreement, parties=[party])
+        told.seen[party] = preview.seen[0]
+        told.preview[party] = merged(preview)
+    return told.seen
+
+
+def _pull(home: Path, party: str, url: str, told: Told) -> None:
+    """A partner sets its node up, under the same agreement, and pulls."""
+    with _opened(home, party, told) as node:
+        _add_agreement(node, AGREEMENTS[party])
+        sender = node.agreements.read().party(OWN).id
+        into = node.collections.add("From BNPT", received_from=sender)
+        with remote_collection(url, told.collections[party], told.keys[party], None, None) as remote:
+            node.exchange.pull(remote, into)
+        told.pulled[party] = sorted(identifiers(node.exchange.objects(into)))
 
 
 @contextmanager
@@ -126,57 +242,83 @@ def _serving(home: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[str]
                 process.wait()
 
 
-class _Arrivals:
-    """How many objects of each type arrived, and how long that took: a page's seconds are shared by its objects."""
+class _Show:
+    """Tells the story to a person, or to nobody."""
 
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self._advance = advance
-        self._begun = self._last = time.perf_counter()
-        self.count: Counter[str] = Counter()
-        self.seconds: Counter[str] = Counter()
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
 
-    def page(self, held: HoldReport) -> None:
-        now = time.perf_counter()
-        for name, count in held.types.items():
-            self.count[name] += count
-            self.seconds[name] += (now - self._last) * count / held.read  # type: ignore[assignment]
-        self._last = now
-        self._advance(held.read)
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            say(text)
 
-    @property
-    def total(self) -> float:
-        return self._last - self._begun
+    def loaded(self, count: int, seconds: float) -> None:
+        """The world's knowledge is there."""
+        self._say(f"BNPT holds {count:,} objects of the MISP galaxies, loaded in {seconds:.1f} s.")
+
+    def agreements(self, node: Node) -> None:
+        """The five agreements, and whom each reaches from here."""
+        if self.quiet:
+            return
+        register, at = node.agreements.read(), node.agreements.now()
+        rows = [
+            (register.aliases.get(one.id, one.name), one.ceiling.label,
+             str(len(register.directory.audience(one, at)) or "0, BNPT is not in it"))
+            for one in register.directory.agreements.values()
+        ]  # fmt: skip
+        table("Five agreements, as governments described them in public:",
+              {"agreement": "left", "carries up to": "left", "parties": "right"}, sorted(rows))  # fmt: skip
+
+    def draft(self, story: Story, seen: dict[str, Seen]) -> None:
+        """The first draft is blocked."""
+        mention = next(m for one in seen.values() for m in one.mentions)
+        self._say(f"The first draft is blocked: its {mention.path} names {mention.value!r},")
+        self._say(f"which is withheld ({story.names.get(mention.of, mention.of)}). The analyst writes it anew.")
+
+    def matrix(self, story: Story, seen: dict[str, Seen]) -> None:
+        """Who sees what, side by side."""
+        if self.quiet:
+            return
+        rows = [
+            (called, *(_cell(one, identifier) for one in seen.values()))
+            for identifier, called in story.names.items()
+            if not identifier.startswith("relationship--")
+        ]
+        links = [i for i in story.names if i.startswith("relationship--")]
+        counts = (sum(i in one.projection.released for i in links) for one in seen.values())
+        rows.append((f"{len(links)} relationships", *map(str, counts)))
+        headings = {"object": "left", **{CALLED[party]: "left" for party in seen}}
+        table("The preview, side by side (where something is withheld stands the rule):", headings, rows)
+
+    def approved(self, outcomes: Sequence[Outcome], analyst: Actor, releaser: Actor) -> None:
+        """Two persons."""
+        needs = [need for one in outcomes for need in one.request.needs]
+        first = sum("first release" in need for need in needs)
+        self._say(f"{analyst.name} asked for {len(outcomes)} releases, {releaser.name} approved them: agreements ask")
+        self._say(f"for two persons, TLP:AMBER does, and so do {first} parties that get something first.")
+
+    def arrivals(self, told: Told) -> None:
+        """Each got what the preview promised."""
+        if self.quiet:
+            return
+        rows = [
+            (CALLED[party], len(told.preview[party]["released"]), len(pulled),
+             "yes" if pulled == told.preview[party]["released"] else "NO")
+            for party, pulled in told.pulled.items()
+        ]  # fmt: skip
+        table("What each pulled over TAXII 2.1:",
+              {"party": "left", "promised": "right", "pulled": "right", "the same": "left"}, rows)  # fmt: skip
 
 
-def _pull(home: Path, url: str, collection: str, key: str, *, quiet: bool) -> tuple[PullReport, _Arrivals]:
-    name, country = _SECOND
-    init_node(home, name=name, country=country)
-    with open_node(home, environment={}) as node, remote_collection(url, collection, key, None, None) as remote:
-        into = node.collections.add("From Indonesia")
-        with progress(f"{name} pulls over TAXII 2.1", demo_size(), quiet=quiet) as advance:
-            arrivals = _Arrivals(advance)
-            return node.exchange.pull(remote, into, on_page=arrivals.page), arrivals
-
-
-def _show(report: PullReport, arrivals: _Arrivals, *, json: bool) -> None:
-    added, seconds = report.held.added, arrivals.total
-    if json:
-        print_json(
-            {"arrived": added, "types": arrivals.count, "rejected": report.held.rejected, "pages": report.pages,
-             "seconds": round(seconds, 3), "objects_per_second": round(added / seconds)}
-        )  # fmt: skip
-        return
-    rows = [(name, count, arrivals.seconds[name]) for name, count in arrivals.count.most_common()]
-    table(
-        f"Arrived at {_SECOND[0]}, checked and durably stored:",
-        {"type": "left", "count": "right", "seconds": "right", "objects/s": "right"},
-        [
-            (name, f"{count:,}", f"{took:.2f}", f"{count / took:,.0f}")
-            for name, count, took in [*rows, ("all", added, seconds)]
-        ],
-    )
-    if report.held.rejected:
-        say(f"{len(report.held.rejected):,} were rejected.")
+def _cell(seen: Seen, identifier: str) -> str:
+    why = seen.projection.withheld.get(identifier)
+    if why is not None:
+        return f"- {why.rule}"
+    change = seen.projection.changed.get(identifier)
+    if change is None:
+        return "yes"
+    removed = sorted({path.partition(".")[0] for path in change.removed})
+    return f"less {', '.join(removed)}" if removed else "a copy"
 
 
 def _invitation(url: str, collection: str, key: str) -> list[str]:
@@ -184,8 +326,8 @@ def _invitation(url: str, collection: str, key: str) -> list[str]:
     place = f"{url}taxii2/api/collections/{collection}/"
     return [
         "",
-        f"The first node stays up at {url}taxii2/ (Ctrl-C ends it).",
-        "Ask it with curl:",
+        f"BNPT's node stays up at {url}taxii2/ (Ctrl-C ends it). Ask it as Japan does,",
+        "with curl:",
         "",
         f"curl -s -H 'Authorization: Bearer {key}' \\",
         "  -H 'Accept: application/taxii+json;version=2.1' \\",
@@ -197,7 +339,7 @@ def _invitation(url: str, collection: str, key: str) -> list[str]:
         "from taxii2client.v21 import Collection",
         "collection = Collection(",
         f'    "{place}",',
-        f'    user="{_USER}",',
+        '    user="mofa-japan",',
         f'    password="{key}",',
         ")",
         "print(collection.get_objects(limit=2))",

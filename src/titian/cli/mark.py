@@ -53,9 +53,13 @@ def mark(
         actor = acting(opened, home, Permission.MARK)
         done = opened.mark.mark(actor, chosen(selection), wish, why=why)
     if json:
-        print_json({"marked": done.marked, "unchanged": done.unchanged, "withdrawn": done.withdrawn})
+        print_json(
+            {"marked": done.marked, "unchanged": done.unchanged, "theirs": done.theirs, "withdrawn": done.withdrawn}
+        )
         return
     say(f"{len(done.marked):,} marked, {len(done.unchanged):,} were marked so already.")
+    if done.theirs:
+        say(f"{len(done.theirs):,} came from others and stay as their makers marked them.")
     for name, gone in done.withdrawn.items():
         say(f"{len(gone):,} taken back from {name}:")
         for identifier in gone[:20]:

@@ -33,11 +33,12 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Marked(msgspec.Struct, frozen=True):
-    """What became of it: the objects that were marked anew, those that were so already, and what each party no
-    longer sees, by the name of its collection."""
+    """What became of it: the objects that were marked anew, those that were so already, those that are others' and
+    were left as they are, and what each party no longer sees, by the name of its collection."""
 
     marked: tuple[str, ...]
     unchanged: tuple[str, ...]
+    theirs: tuple[str, ...]
     withdrawn: dict[str, tuple[str, ...]]
 
 
@@ -61,7 +62,8 @@ class Mark:
     def mark(self, actor: Actor, references: Sequence[str], wish: Wish, *, why: str = "") -> Marked:
         """Mark what a selection holds. What that takes from somebody is gone before the next answer.
 
-        :raises Refused: for what is not ours: the marking of what was received is its sender's (law 3).
+        What a report or a query leads to and is not ours is left as it is: the marking of what was received is its
+        sender's (law 3). :raises Refused: for such an object that was chosen by itself.
         """
         if not actor.may(Permission.MARK):
             raise Forbidden(f"{actor.name} may not mark.", advice="`titian people list` shows who may.")
@@ -76,15 +78,17 @@ class Mark:
                     wish, handling=msgspec.structs.replace(wish.handling, releasable_to=named)
                 )
             chosen = choose(session, references)
-            ids = [one for one in chosen.ids if not one.startswith(VOCABULARY)]
-            facts = [chosen.survey.facts[one] for one in ids]
-            foreign = [one.id for one in facts if one.originator(register.directory.own) is not None]
+            found = [one for one in chosen.ids if not one.startswith(VOCABULARY)]
+            facts = [chosen.survey.facts[one] for one in found]
+            theirs = {one.id for one in facts if one.originator(register.directory.own) is not None}
+            foreign = [one for one in references if one in theirs]
             if foreign:
                 more = f" and {len(foreign) - 3:,} more" if len(foreign) > 3 else ""
                 raise Refused(
                     f"{', '.join(foreign[:3])}{more} came from others, and only who made an object may mark it.",
                     advice="Choose what is yours, or ask its originator.",
                 )
+            ids = [one for one in found if one not in theirs]
             definitions = {
                 held.id: held.raw
                 for held in chosen.graph.read(chosen.support)
@@ -95,7 +99,7 @@ class Mark:
             session.record(actor.id, "mark", "selection", why,
                            {"marked": [one for one, _ in marked], "wish": msgspec.to_builtins(wish)})  # fmt: skip
             done = {one for one, _ in marked}
-            return Marked(tuple(sorted(done)), tuple(sorted(set(ids) - done)), withdrawn)
+            return Marked(tuple(sorted(done)), tuple(sorted(set(ids) - done)), tuple(sorted(theirs)), withdrawn)
 
     def _write(
         self,

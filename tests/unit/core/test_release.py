@@ -39,7 +39,8 @@ def terms(
 ) -> Terms:  # fmt: skip
     return Terms(
         own=OWN, agreement=agreement, recipient=RECIPIENT, reach=Reach(circle, ceiling),
-        names=frozenset({PARTNER, "JP", CLUB}), ours=frozenset({OWN, "ID"}), companions=companions, purposes=purposes, at=at,
+        names=frozenset({PARTNER, "JP", CLUB}), ours=frozenset({OWN, "ID"}),
+        companions=companions, purposes=purposes, at=at,
     )  # fmt: skip
 
 
@@ -600,7 +601,8 @@ def test_terms_hold_who_receives_under_what_for_what_and_when() -> None:
     found = terms_for(held, PAIR, PARTNER, at=AT)
     assert found == Terms(
         own=OWN, agreement=PAIR, recipient=held.parties[PARTNER], reach=Reach(Circle.ORGANISATION, Tlp.AMBER),
-        names=frozenset({PARTNER, "JP", CLUB}), ours=frozenset({OWN, "ID"}), companions=frozenset({PARTNER}), purposes=PURPOSES, at=AT,
+        names=frozenset({PARTNER, "JP", CLUB}), ours=frozenset({OWN, "ID"}),
+        companions=frozenset({PARTNER}), purposes=PURPOSES, at=AT,
     )  # fmt: skip
 
 
