@@ -21,6 +21,7 @@ from titian.exchange.hold import Hold
 from titian.exchange.mark import Mark
 from titian.exchange.receive import Receive
 from titian.exchange.release import Release
+from titian.exchange.retention import Retention
 from titian.exchange.withdraw import Withdraw, narrowed
 from titian.settings import FILE, Settings, read_settings
 from titian.store.acts import Acts
@@ -55,6 +56,7 @@ class Node(msgspec.Struct, frozen=True):
     release: Release
     mark: Mark
     withdraw: Withdraw
+    retention: Retention
     health: Health
     partners: Partners
     receive: Receive
@@ -117,6 +119,7 @@ def open_node(
         release=Release(gate),
         mark=Mark(gate),
         withdraw=withdraw,
+        retention=Retention(gate),
         health=Health(store, home),
         partners=Partners(store, committer, withdraw.tick),
         receive=Receive(intake, clock),

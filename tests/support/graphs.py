@@ -64,6 +64,7 @@ class Memory:
 
     def __init__(self, held: Iterable[Held]) -> None:
         self.held = {one.id: one for one in held}
+        self.places = {identifier: place for place, identifier in enumerate(self.held)}
         self.reads = 0
 
     def __iter__(self) -> Iterator[Held]:
@@ -71,11 +72,9 @@ class Memory:
 
     def read(self, identifiers: Collection[str]) -> Iterator[Held]:
         """Those that are in it, in its order."""
-        wanted = frozenset(identifiers)
-        for identifier, held in self.held.items():
-            if identifier in wanted:
-                self.reads += 1
-                yield held
+        found = sorted(frozenset(identifiers) & self.held.keys(), key=self.places.__getitem__)
+        self.reads += len(found)
+        return (self.held[identifier] for identifier in found)
 
 
 DEFINITIONS: dict[str, Object] = {}

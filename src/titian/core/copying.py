@@ -42,6 +42,17 @@ class Change(msgspec.Struct, frozen=True):
     removed: tuple[str, ...]
 
 
+def next_version(modified: str, at: int) -> str:
+    """Return the ``modified`` of a version that follows another: now, in milliseconds, and strictly later.
+
+    >>> next_version("2026-01-01T00:00:00.000Z", 0)
+    '2026-01-01T00:00:00.001Z'
+    """
+    before = Timestamp.parse(modified).micros
+    later = max(at - at % _MILLISECOND, before - before % _MILLISECOND + _MILLISECOND)
+    return Timestamp.from_micros(later).text[:-4] + "Z"
+
+
 class Copyist:
     """Makes the copies of one projection. It shares the state of the projection, which goes on changing meanwhile.
 

@@ -134,6 +134,27 @@ class Session(Protocol):
         """Identifiers of what is held in some collections (all that are not released, without), of some types."""
         ...
 
+    def definitions(self) -> HeldGraph:
+        """Every marking definition that is held."""
+        ...
+
+    def bearing(self, words: Collection[str]) -> list[str]:
+        """Identifiers of what is held of which any version has one of these words in its bytes: every object is
+        looked through, so this is for rare acts."""
+        ...
+
+    def bearing_since(self, word: str) -> list[str]:
+        """The same for one word, among what has come in since this was last asked and :meth:`looked` was called."""
+        ...
+
+    def looked(self, words: Collection[str]) -> None:
+        """Remember up to where these words were looked for."""
+        ...
+
+    def erase(self, identifiers: Collection[str]) -> None:
+        """Take every version of objects out of everything that is held, bytes and all, quarantine too."""
+        ...
+
     def replace(self, collection: int, items: Sequence[Incoming], *, gone: Sequence[str] = ()) -> None:
         """Append new versions to a collection of ours; what has no versions takes the place of what is there."""
         ...

@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.agreement import Purpose
+from titian.core.copying import next_version
 from titian.core.errors import Forbidden, InvalidInput, Refused
 from titian.core.gate import Gate, Session
 from titian.core.marking import HANDLING_EXTENSION, Handling, handling_definition, read_handling
 from titian.core.people import Actor, Permission
-from titian.core.stix import Timestamp
 from titian.core.survey import VOCABULARY, Facts, Held
 from titian.core.tlp import PAP_DEFINITIONS, PAP_IDS, TLP_1_IDS, TLP_DEFINITIONS, TLP_IDS, Pap, Tlp
 from titian.exchange.choose import choose
@@ -21,7 +21,6 @@ from titian.exchange.withdraw import follow
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _ALL_TLP: Final = frozenset({*TLP_IDS.values(), *TLP_1_IDS.values()})
-_MILLISECOND: Final = 1000
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,7 +182,5 @@ def _remarked(raw: bytes, refs: Sequence[str], at: int) -> bytes:
     source = _decode(raw)
     source["object_marking_refs"] = list(refs)
     if "modified" in source:
-        before = Timestamp.parse(source["modified"]).micros
-        now = max(at - at % _MILLISECOND, before - before % _MILLISECOND + _MILLISECOND)
-        source["modified"] = Timestamp.from_micros(now).text[:-4] + "Z"
+        source["modified"] = next_version(source["modified"], at)
     return msgspec.json.encode(source)

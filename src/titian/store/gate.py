@@ -27,6 +27,7 @@ from titian.store.store import Store
 
 _BATCH: Final = 1000
 _SOURCE: Final = "release"
+_LOOKED: Final = "retention"
 _request: Final = msgspec.msgpack.Decoder(Request).decode
 _query: Final = msgspec.json.Decoder(Query).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -82,6 +83,34 @@ class StoreSession:
     def matching(self, collections: Sequence[str], types: Sequence[str]) -> list[str]:
         """Identifiers of what is held."""
         return Holdings(self.tx, self._store.log).matching(collections, types)
+
+    def definitions(self) -> StoredGraph:
+        """Every marking definition that is held."""
+        holdings = Holdings(self.tx, self._store.log)
+        return holdings.find(holdings.matching((), ("marking-definition",)))
+
+    def bearing(self, words: Many[str]) -> list[str]:
+        """Identifiers of what is held of which any version has one of these words in its bytes."""
+        return Holdings(self.tx, self._store.log).bearing(words)
+
+    def bearing_since(self, word: str) -> list[str]:
+        """The same for one word, among what has come in since it was last looked for."""
+        return Holdings(self.tx, self._store.log).bearing([word], since=self._places().get(word, 0))
+
+    def looked(self, words: Many[str]) -> None:
+        """Remember up to where these words were looked for."""
+        last = Holdings(self.tx, self._store.log).last_segment()
+        state = msgspec.json.encode({**self._places(), **dict.fromkeys(words, last)})
+        self.tx.run("DELETE FROM cursors WHERE name = ?", _LOOKED)
+        self.tx.run("INSERT INTO cursors (name, state, written) VALUES (?, ?, ?)", _LOOKED, state, self.at)
+
+    def _places(self) -> dict[str, int]:
+        row = self.tx.one("SELECT state FROM cursors WHERE name = ?", _LOOKED)
+        return {} if row is None else msgspec.json.decode(bytes(row[0]), type=dict[str, int])
+
+    def erase(self, identifiers: Many[str]) -> None:
+        """Take every version of objects out of everything that is held, bytes and all, quarantine too."""
+        Holdings(self.tx, self._store.log).erase(identifiers)
 
     def replace(self, collection: int, items: Sequence[Incoming], *, gone: Sequence[str] = ()) -> None:
         """Append new versions; what has no versions takes the place of what is there."""

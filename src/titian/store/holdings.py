@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+import ahocorasick_rs
 import msgspec
 
-from titian.core.collection import Incoming, Kind, version_text
+from titian.core.collection import ALL, Incoming, Kind, Selection, version_text
 from titian.core.survey import Held
 from titian.store.database import Row, Transaction
 from titian.store.log import Log
@@ -151,6 +152,42 @@ class Holdings:
 
     def _is_own(self, place: Place) -> bool:
         return self._kinds[place.collection] is not Kind.RECEIVED
+
+    def bearing(self, words: Collection[str], *, since: int = 0) -> list[str]:
+        """Identifiers of objects of which any version holds one of these words, in segments from a number on."""
+        if not words:
+            return []
+        machine = ahocorasick_rs.BytesAhoCorasick([word.encode() for word in sorted(words)])
+        found: dict[str, None] = {}
+        held = sorted(num for num in self._held if self._kinds[num] is not Kind.DIRECTORY)
+        for (number,) in self.tx.all(
+            f"SELECT num FROM segments WHERE num >= ? AND {self.tx.among('collection')} ORDER BY num",
+            since,
+            self.tx.array(held),
+        ):
+            data = read_segments(self.tx, [number])[number]
+            hits = [start for _, start, _ in machine.find_matches_as_indexes(data)]
+            if hits:
+                rows = self.tx.all("SELECT id, start, length FROM entries WHERE segment = ? ORDER BY start", number)
+                for identifier, start, length in rows:
+                    if any(start <= hit < start + length for hit in hits):
+                        found[identifier] = None
+        return list(found)
+
+    def last_segment(self) -> int:
+        """The number of the last segment: what comes in later lies in it or behind it."""
+        row = self.tx.one("SELECT max(num) FROM segments")
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def erase(self, identifiers: Collection[str]) -> None:
+        """Take every version of objects out of every collection that is not released, and out of the quarantine."""
+        numbers = {num for num in self._held if self._kinds[num] is not Kind.DIRECTORY}
+        for identifier in identifiers:
+            hash_ = self._log.id_hash(identifier)
+            rows = self.tx.all("SELECT collection FROM entries WHERE id_hash = ? AND id = ?", hash_, identifier)
+            for number in {row[0] for row in rows} & numbers:
+                self._log.remove(self.tx, number, identifier, Selection(versions=ALL))
+            self.tx.run("DELETE FROM quarantine WHERE id = ?", identifier)
 
     def matching(self, collections: Sequence[str], types: Sequence[str]) -> list[str]:
         """Identifiers in some collections, by name, of some types; without any, in all that are held but the

@@ -77,6 +77,7 @@ class PendingWorker:
                 if time.monotonic() >= clock:
                     clock = time.monotonic() + _CLOCK_EVERY
                     self._node.withdraw.tick()
+                    self._node.retention.tick()
                     self._node.release.run_standing()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
                     pass

@@ -73,7 +73,7 @@ def test_support_is_named_by_references_too(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["note", "language-content"])
 def test_a_definition_goes_with_what_is_about_it(kind: str) -> None:
-    more = {"content": "c", "object_refs": [STATEMENT]}
+    more: Object = {"content": "c", "object_refs": [STATEMENT]}
     if kind != "note":
         more = {"object_ref": STATEMENT, "contents": {"id": {"name": "n"}}}
     about = make(kind, "about", **more)
@@ -123,7 +123,8 @@ def test_a_handling_that_names_this_party_alone_goes_as_it_is(named: tuple[str, 
     held = tool("t", GREEN, handling(releasable_to=named))
     found = see(held)
     assert list(found.said.values())[1:] == [held]
-    assert found.projection.changed == found.projection.additions == {}
+    assert not found.projection.changed
+    assert not found.projection.additions
 
 
 @pytest.mark.parametrize("where", ["whole", "part"])
