@@ -289,7 +289,9 @@ def read_definition(raw: bytes) -> Marking:
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInput(f"A marking definition cannot be read: {error}.") from None
     unknown = Marking(unknown=frozenset({definition.id}))
-    said = [_by_type(definition.definition_type, definition.definition)] if definition.definition_type else []
+    said = []
+    if definition.definition_type or definition.definition is not None:
+        said.append(_by_type(definition.definition_type or "", definition.definition))
     said += [_by_extension_key(key, body) for key, body in (definition.extensions or {}).items()]
     marking = well_known(definition.id) or (UNMARKED if said else unknown)
     for one in said:
@@ -298,12 +300,21 @@ def read_definition(raw: bytes) -> Marking:
 
 
 def _by_type(kind: str, definition: dict[str, Any] | None) -> Marking | None:
-    values = {key.lower(): value for key, value in (definition or {}).items() if isinstance(value, str)}
-    value = values.get(kind.lower())
-    if value is None:
+    said = [value for key, value in (definition or {}).items() if key.lower() == kind.lower()]
+    if not said or not all(isinstance(value, str) for value in said):
         return None
     # OpenCTI sends TLP 2.0 and PAP as definition types of its own, upper-case; the level is plain to see.
-    match kind.lower():
+    found = UNMARKED
+    for value in said:
+        one = _by_word(kind.lower(), value)
+        if one is None:
+            return None
+        found = found.join(one)
+    return found
+
+
+def _by_word(kind: str, value: str) -> Marking | None:
+    match kind:
         case "tlp":
             return _or_none(lambda: Marking(tlp=parse_tlp(value)))
         case "pap":
@@ -337,7 +348,9 @@ def _read_iep(body: Mapping[str, Any]) -> Marking:
         policies=frozenset({policy}),
         starts=_instant(policy.start_date),
         expires=_instant(policy.end_date),
-        attribution=frozenset({Attribution(policy.provider_attribution)} if policy.provider_attribution else ()),
+        attribution=frozenset(
+            () if policy.provider_attribution is None else {Attribution(policy.provider_attribution)}
+        ),
     )
 
 
@@ -353,6 +366,8 @@ def read_handling(body: Mapping[str, Any]) -> Handling:
     said = {name: value for name, value in body.items() if name != "extension_type"}
     if said.keys() - set(Handling.__struct_fields__):
         raise InvalidInput("A handling says more than this version understands.")
+    if None in said.values():
+        raise InvalidInput("A handling that says nothing of something leaves it out.")
     try:
         return msgspec.convert(said, Handling)
     except msgspec.ValidationError as error:

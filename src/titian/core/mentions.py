@@ -32,12 +32,18 @@ NAMING: Final = frozenset(
 
 OPEN: Final = frozenset({"reference", "unused"})
 """Rules that withhold an object which could have gone by itself: what it says is no secret."""
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9-]*--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)+)'")
-_LONGEST: Final = 200
+_ESCAPED: Final = re.compile(r"\\(.)")
+_LONGEST: Final = 4096
 _SHORTEST: Final = 4
 _SHORTEST_WIDE: Final = 2
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese, and Korean's particles."""
+
+
+_DEFANGED: Final = re.compile(r"\s*[\[({]\s*(\.|dot|://|:|/|@|at)\s*[\])}]\s*")
+_MEANT: Final = {"dot": ".", "at": "@"}
 
 
 class Mention(msgspec.Struct, frozen=True):
@@ -58,10 +64,10 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     text = text.casefold()
-    if "[" in text or "hxxp" in text or "(" in text:
-        for written, meant in (("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[@]", "@"), ("[dot]", "."), ("[at]", "@"),
-                               ("hxxp", "http")):  # fmt: skip
-            text = text.replace(written, meant)
+    if "hxxp" in text:
+        text = text.replace("hxxp", "http")
+    if "[" in text or "(" in text or "{" in text:
+        text = _DEFANGED.sub(lambda found: _MEANT.get(found[1], found[1]), text)
     return text
 
 
@@ -79,7 +85,8 @@ def values_of(source: Any, paths: Collection[Path] | None = None) -> Iterator[st
             if path[0] in ("id", "type", "external_references", "granular_markings", "extensions"):
                 continue
             if path[0] == "pattern":
-                yield from filter(_tells, map(plain, _QUOTED.findall(text)))
+                literals = (_ESCAPED.sub(r"\1", literal) for literal in _QUOTED.findall(text))
+                yield from filter(_tells, map(plain, literals))
                 continue
             if not any(step in NAMING or (isinstance(step, str) and step.startswith("x_")) for step in path):
                 continue
@@ -131,11 +138,11 @@ def _collect(graph: Graph, projections: Sequence[Projection]) -> _Secrets:
     for held in graph.read(withheld | cuts.keys() | sources):
         source = _decode(held.raw)
         if held.id in withheld:
-            secrets.add(values_of(source), ("object", held.id))
+            secrets.add([*values_of(source), held.id.partition("--")[2]], ("object", held.id))
         if held.id in sources:
             secrets.add(values_of(source), ("source", held.id))
         for path in cuts.get(held.id, ()):
-            secrets.add(values_of(source, [path]), (write_selector(path), held.id))
+            secrets.add(values_of(source, [path]), (f"$.{write_selector(path)}", held.id))
     return secrets
 
 
@@ -171,7 +178,8 @@ def _attribute(
     for path, text in texts(_decode(held.raw)):
         if is_identifier(text) or path[0] in ("id", "type"):
             continue
-        compared = plain(text)
+        # Identifiers as they are written are blotted out by the projection itself.
+        compared = plain(_IDENTIFIER.sub(" ", text))
         for value in machine:
             at = compared.find(value)
             while at >= 0 and not _is_word(compared, at, at + len(value)):
@@ -193,4 +201,4 @@ def _is_secret(projection: Projection, kind: str, owner: str, place: str) -> boo
         return why is not None and why.rule not in OPEN
     if kind == "source":
         return projection.sources.get(place) == owner
-    return any(write_selector(cut) == kind for cut in projection.cuts.get(owner, ()))
+    return any(f"$.{write_selector(cut)}" == kind for cut in projection.cuts.get(owner, ()))

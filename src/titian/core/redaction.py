@@ -125,12 +125,18 @@ class _Cutter:
         return value
 
     def _dict(self, value: Json, path: Path, new: Path) -> Any:
-        kept = {
-            name: made
-            for name, item in value.items()
-            if (made := self.value(item, (*path, name), (*new, name))) is not _GONE
-        }
+        kept = {}
+        for name, item in value.items():
+            if "--" in name and self._hides(name):
+                self.taken.add((*path, name))
+                continue
+            made = self.value(item, (*path, name), (*new, name))
+            if made is not _GONE:
+                kept[name] = made
         return kept if kept or not value else _GONE
+
+    def _hides(self, name: str) -> bool:
+        return any(not self.keeps(found) for found in _IDENTIFIER.findall(name))
 
     def _list(self, value: list[Any], path: Path, new: Path) -> Any:
         items: list[Any] = []

@@ -99,6 +99,7 @@ class _Head(msgspec.Struct):
 
 class _Part(msgspec.Struct):
     marking_ref: str | None = None
+    selectors: tuple[str, ...] = ()
 
 
 _parts: Final = msgspec.json.Decoder(list[_Part]).decode
@@ -109,6 +110,7 @@ IDENTIFIER_TAIL: Final = re.compile(rb"--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-
 _OF_TYPES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 _LONGEST_TYPE: Final = 250
 _EXTENSION: Final = b'"extension-definition--'
+_EXTENSION_KEY: Final = re.compile(_EXTENSION + rb'[0-9a-f-]{36}"\s*:')
 VOCABULARY: Final = ("marking-definition--", "extension-definition--")
 """Identifiers that say how something is marked or written, not what it is about."""
 
@@ -168,6 +170,8 @@ def facts_of(held: Held) -> Facts:
             head.id, head.type, head.object_marking_refs, head.created_by_ref, held.received_from,
             (*ends, *some), ends, some, bytes(head.granular_markings) or None, head.modified, personal,
         )  # fmt: skip
+        if facts.parts is not None:
+            _parts(facts.parts)
         if not _is_plain(raw, head, facts):
             _search(raw, facts)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -192,7 +196,8 @@ def _is_plain(raw: bytes, head: _Head, facts: Facts) -> bool:
     if facts.parts is not None or b"\\" in raw or (head.type not in _KNOWN_TYPES and head.type not in _PLAIN_TYPES):
         return False
     known = 1 + len(facts.marks) + (facts.creator is not None) + len(facts.refs)
-    return len(IDENTIFIER_TAIL.findall(raw)) - raw.count(_EXTENSION) == known
+    found = len(IDENTIFIER_TAIL.findall(raw))
+    return found == known or (_EXTENSION in raw and found - len(_EXTENSION_KEY.findall(raw)) == known)
 
 
 def _search(raw: bytes, facts: Facts) -> None:

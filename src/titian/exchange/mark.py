@@ -47,6 +47,8 @@ def checked(handling: Handling) -> Handling:
     for purpose in handling.purposes or ():
         if purpose not in set(Purpose):
             raise InvalidInput(f"{purpose!r} is no purpose.", advice=f"Use {', '.join(Purpose)}.")
+    if handling.releasable_to == () or handling.purposes == ():
+        raise InvalidInput("A list is empty.", advice="Name somebody, or something; TLP:RED and no list is for nobody.")
     if handling != Handling():
         handling_definition(handling)
     return handling

@@ -186,7 +186,7 @@ class StoreSession:
 
     def shown(self, collection: Collection | None, outside: Many[str], sources: Many[str]) -> Shown:
         """What a party holds of ``outside``, and the copies that were ever made of ``sources`` for it."""
-        if collection is None:
+        if collection is None or not collection.last_added:
             return Shown()
         rows = self.tx.all("SELECT source, shown, version, digest FROM copies WHERE collection = ?", collection.num)
         copies = {source: Copy(shown, version, bytes(digest)) for source, shown, version, digest in rows}
@@ -251,10 +251,11 @@ class StoreSession:
 
     def _append(self, num: int, batch: Sequence[Incoming]) -> int:
         log = self._store.log
+        held = self.tx.one("SELECT 1 FROM segments WHERE collection = ? LIMIT 1", num)
         # What has no versions has only one content at a time: the new one takes the place of the old.
-        digests = {item.id: hashlib.sha256(item.raw).digest() for item in batch if item.version is None}
-        for held, identifier in list(self._entries(num, digests, "digest")):
-            if bytes(held) != digests[identifier]:
+        digests = {item.id: hashlib.sha256(item.raw).digest() for item in batch if item.version is None} if held else {}
+        for digest, identifier in list(self._entries(num, digests, "digest")):
+            if bytes(digest) != digests[identifier]:
                 log.remove(self.tx, num, identifier, Selection(versions=ALL))
         outcomes = log.append(self.tx, num, batch, source=_SOURCE)
         for one in outcomes:

@@ -256,9 +256,13 @@ def test_law_1_a_literal_of_a_pattern_is_what_it_means(pattern: str, text: str) 
 def test_what_says_how_and_not_what_is_no_secret() -> None:
     secret = malware(
         name="xyz", description="A long story.", malware_types=["ransomware"], object_marking_refs=RED,
-        external_references=[{"source_name": "Public report"}], x_ref=f"malware--{new_uuid()}",
+        external_references=[{"source_name": "Public report", "url": "https://public.example"}],
+        x_ref=f"malware--{new_uuid()}", extensions={f"extension-definition--{new_uuid()}": {"name": "Public name"}},
+        granular_markings=[{"lang": "en-GB", "selectors": ["x_ref"]}],
     )  # fmt: skip
-    where = place("A long story. Public report, ransomware, malware, en")
+    where = place(
+        "A long story. Public report, Public name at https://public.example, ransomware, malware, en-GB x_ref"
+    )
     assert mentions(secret, where) == ()
 
 
@@ -317,6 +321,45 @@ def test_values_that_two_withheld_objects_share_name_both() -> None:
     one, other, where = domain("evil.example"), domain("Evil.Example"), place("evil.example evil.example")
     assert {found.of for found in mentions(one, other, where)} == {one["id"], other["id"]}
     assert len(mentions(one, other, where)) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "evil.examples and evil.example",
+        "evil.examples, notevil.example, evil.example",
+        "evil.example, evil.examples",
+        "xevil.example evil.example evil.examplex",
+    ],
+)
+def test_a_word_that_holds_a_value_does_not_hide_the_value_beside_it(text: str) -> None:
+    secret, where = domain("evil.example"), place(text)
+    assert mentions(secret, where) == named("evil.example", secret, where)
+
+
+def test_values_in_one_text_are_each_found_where_others_are_only_in_words() -> None:
+    secret, other, where = domain("evil.example"), domain("a.example"), place("xa.example evil.example")
+    where["labels"] = ["a.example"]
+    assert {(found.path, found.value) for found in mentions(secret, other, where)} == {
+        ("description", "evil.example"), ("labels.[0]", "a.example"),
+    }  # fmt: skip
+
+
+def test_one_audience_that_does_not_get_a_place_does_not_hide_it_from_another() -> None:
+    secret, where = domain("evil.example"), place("evil.example") | {"object_marking_refs": AMBER}
+    graph = selection(secret, where)
+    low, high = projected(graph, JP, Tlp.GREEN), projected(graph, RU, Tlp.AMBER)
+    for order in ((low, high), (high, low)):
+        found = dict(zip(map(id, order), find_mentions(graph, order), strict=True))
+        assert found[id(low)] == ()
+        assert found[id(high)] == named("evil.example", secret, where)
+
+
+def test_every_name_of_an_object_counts_and_short_ones_do_not_end_the_list() -> None:
+    secret = malware(name="abc", aliases=["x", "Night Train", "ab"], object_marking_refs=RED)
+    pattern = indicator(pattern="[a:b = 'abc' OR a:b = 'evil.example']", object_marking_refs=RED)
+    where = place("abc: Night Train, evil.example, ab")
+    assert {found.value for found in mentions(secret, pattern, where)} == {"night train", "evil.example"}
 
 
 def test_two_places_of_one_object_are_two_mentions() -> None:
@@ -421,6 +464,17 @@ letters = st.text("abcdef日ก.", min_size=4, max_size=8).filter(lambda text: t
 def test_law_1_a_value_between_spaces_is_always_found(value: str, before: str, after: str, ascii_only: bool) -> None:
     secret, where = domain(value), place(f"{before} {value} {after}")
     assert named(m.plain(value), secret, where)[0] in mentions(secret, where, ascii_only=ascii_only)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("hxxp://a", "http://a"), ("HXXPS://A", "https://a"), ("a[.]b", "a.b"), ("a(.)b", "a.b"), ("a[:]b", "a:b"),
+        ("a[@]b", "a@b"), ("a[dot]b", "a.b"), ("a[AT]b", "a@b"), ("[a]", "[a]"), ("(a)", "(a)"),
+    ],
+)  # fmt: skip
+def test_what_was_written_safely_compares_as_what_was_meant(written: str, meant: str) -> None:
+    assert m.plain(written) == m.plain(meant) == meant
 
 
 @given(st.text(max_size=30))
