@@ -1,4 +1,4 @@
-"""Write the pages of the reference that are taken from the code: commands, settings, errors, rules, Python.
+"""Write the pages of the reference that are taken from the code: commands, settings, errors, rules, extensions, Python.
 
 ``python docs/generate.py`` writes them; ``--check`` names those that are behind, and ends with status 1.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +15,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import typer
+from gate_pages import extension_reference, release_rules
+from prose import cell, prose
 
 import titian
 from titian.cli import app
@@ -27,24 +27,6 @@ from titian.settings import ENVIRONMENT, FILE, rows
 REFERENCE = Path(__file__).resolve().parent / "reference"
 
 NOTE = "<!-- Written by docs/generate.py; edit what it is taken from. -->"
-
-
-def cell(text: str) -> str:
-    """Text that fits into a cell of a table."""
-    return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
-
-
-def prose(docstring: str) -> str:
-    """A docstring as Markdown: roles and double backticks become single ones, ``::`` and examples become code."""
-    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", inspect.cleandoc(docstring)).replace("``", "`")
-    text = re.sub(r"(?m)^:(?:param )?(\w+)( \w+)?:", r"*\1\2*:", text)
-    text = re.sub(r"(?m)^::\n\n((?:(?: {4}.*)?\n)*(?: {4}.*))", as_code, text)
-    return re.sub(r"(?m)^>>> (?:.+\n?)+", lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", text).rstrip()
-
-
-def as_code(found: re.Match[str]) -> str:
-    """An indented block as a fenced one."""
-    return f"```python\n{textwrap.dedent(found[1]).strip()}\n```"
 
 
 # Commands
@@ -130,7 +112,7 @@ def meaning(parameter: Any, kind: Any) -> str:
     return f"{parameter.help or ''}{f' ({said})' if said else ''}"
 
 
-# Settings, errors, rules, Python
+# Settings, errors, rules
 
 
 def settings() -> str:
@@ -178,7 +160,9 @@ def rules() -> str:
     return "\n\n".join(["# STIX rules", cell(intro), "\n".join([*head, *table])])
 
 
-SERVICES = ("collections", "keys", "exchange", "health")
+# Python
+
+SERVICES = ("agreements", "collections", "exchange", "health", "keys", "mark", "people", "release")
 """The attributes of a node that somebody who holds one works with."""
 
 
@@ -263,6 +247,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "errors.md": error_tree,
     "rules.md": rules,
+    "release-rules.md": release_rules,
+    "extensions.md": extension_reference,
     "python.md": python,
 }
 

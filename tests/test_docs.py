@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import re
 import shlex
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -20,12 +19,17 @@ from support.tutorial import Block, blocks, matches, run, shell_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-TUTORIAL_PORT = "8440"
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
 def tutorial() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return text.split("[start:tutorial] -->")[1].split("<!-- --8<-- [end:tutorial]")[0]
+
+
+def under_an_agreement() -> str:
+    """The second part: what the page has besides the part that it takes from the README."""
+    return TUTORIAL.read_text(encoding="utf-8")
 
 
 def free_port() -> str:
@@ -34,9 +38,16 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
-    here = tutorial().replace(TUTORIAL_PORT, free_port())
-    session = blocks(here)
+@pytest.mark.parametrize(
+    ("part", "port"),
+    [
+        pytest.param(tutorial, "8440", id="five-minutes"),
+        pytest.param(under_an_agreement, "8441", id="under-an-agreement"),
+    ],
+)
+def test_the_tutorial_runs_as_it_stands(part: Callable[[], str], port: str, tmp_path: Path) -> None:
+    assert port in part()
+    session = blocks(part().replace(port, free_port()))
     if shutil.which("curl") is None:
         # A reader without curl leaves those lines out, and so does a machine without it.
         session = [
@@ -49,12 +60,13 @@ def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
             assert matches(block.shown, output), f"{block.typed}\nprinted\n{output}\ninstead of\n{block.shown}"
 
 
-def test_the_tutorial_shows_what_is_printed() -> None:
-    assert sum(bool(block.shown) for block in blocks(tutorial())) >= 4
+@pytest.mark.parametrize("part", [tutorial, under_an_agreement], ids=["five-minutes", "under-an-agreement"])
+def test_the_tutorial_shows_what_is_printed(part: Callable[[], str]) -> None:
+    assert sum(bool(block.shown) for block in blocks(part())) >= 4
 
 
 def test_the_tutorial_is_written_once() -> None:
-    assert '--8<-- "README.md:tutorial"' in (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    assert '--8<-- "README.md:tutorial"' in under_an_agreement()
     first = blocks(tutorial())[0].typed
     assert [page for page in PAGES if first in page.read_text(encoding="utf-8")] == [ROOT / "README.md"]
 
@@ -101,13 +113,8 @@ def test_output_is_compared_line_by_line(shown: str, printed: str, same: bool) -
 
 @functools.cache
 def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("titian_docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.append(str(ROOT / "docs"))
+    return importlib.import_module("generate")
 
 
 def shown_commands() -> Iterator[tuple[str, str]]:
@@ -162,3 +169,20 @@ def test_the_page_on_csv_has_every_column() -> None:
     page = (ROOT / "docs" / "how-to" / "import-and-export.md").read_text(encoding="utf-8")
     columns = importlib.import_module("titian.wire.csv").COLUMNS
     assert [column for column in columns if f"`{column}`" not in page] == []
+
+
+def test_the_page_on_people_says_what_each_role_may() -> None:
+    people = importlib.import_module("titian.core.people")
+    page = (ROOT / "docs" / "how-to" / "people.md").read_text(encoding="utf-8")
+    assert f"| may | {' | '.join(people.Duty)} |" in page
+    for permission in people.Permission:
+        cells = [" yes " if permission in people.PERMISSIONS[duty] else "  " for duty in people.Duty]
+        assert f"| {permission} |{'|'.join(cells)}|" in page
+
+
+def test_the_agreement_file_on_the_page_can_be_read() -> None:
+    page = (ROOT / "docs" / "how-to" / "agreements.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    reading = importlib.import_module("titian.exchange.agreement_file")
+    draft = reading.read_agreement_file(text.encode())
+    assert (draft.alias, len(draft.parties), draft.four_eyes) == ("talks", 2, True)

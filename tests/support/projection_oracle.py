@@ -340,7 +340,10 @@ def _reasons(seen: Seen, projection: Projection) -> Iterator[str]:
         why = projection.withheld[identifier].rule if identifier in projection.withheld else None
         due = seen.withheld.get(identifier)
         # Where a list runs empty both by markings and by references, either may be said.
-        if why != due and not {why, due} <= {"reference", "redaction"}:
+        either = {"reference", "redaction"} | (
+            {"granular-marking"} if identifier.partition("--")[0] in _SOME else set()
+        )
+        if why != due and not {why, due} <= either:
             yield f"{identifier} should be {due}, is {why}"
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from titian.core.redaction import Json, Path, catalogued, cut, leads_somewhere, rename
+from titian.core.redaction import Json, Path, cut, is_catalogued, leads_somewhere, rename, still_has_some
 from titian.core.stix import Timestamp
 from titian.core.survey import Facts, Held
 
@@ -36,10 +36,11 @@ class Shown(msgspec.Struct, frozen=True):
 
 class Change(msgspec.Struct, frozen=True):
     """What was taken out of one object: its copy, and selectors of what went. A copy from which nothing went was
-    changed only because what it refers to bears another identifier."""
+    changed only because what it refers to bears another identifier. ``marks`` are the markings of the parts left."""
 
     copy: Copy
     removed: tuple[str, ...]
+    marks: tuple[str, ...] = ()
 
 
 def next_version(modified: str, at: int) -> str:
@@ -86,7 +87,7 @@ class Copyist:
         return facts.id in self.sourceless or not (facts.creator == self.own or self.visible(facts.creator))
 
     def redact(self, held: Held) -> tuple[Json, list[str]] | None:
-        """Take out of an object what may not go; nothing when a selector leads nowhere."""
+        """Take out of an object what may not go; nothing when a selector leads nowhere, or too little is left."""
         source = _decode(held.raw)
         facts = self.facts[source["id"]]
         paths = set(self.cuts.get(facts.id, ()))
@@ -94,13 +95,16 @@ class Copyist:
             return None
         if facts.type == "language-content":
             paths |= self._untranslated(source, facts)
-        copy, removed = cut(source, paths, self._keeps)
-        if self.loses_source(facts):
-            removed = sorted({*removed, *self._unname(copy, facts)})
+        nameless = self.loses_source(facts)
+        if nameless:
+            paths |= self._of_source(source, facts)
+        copy, removed = cut(source, paths, self.visible)
+        if facts.some and not still_has_some(copy):
+            return None
+        if nameless and facts.creator not in (None, self.own):
+            # Somebody answers for it: the party that releases it, in place of its source.
+            copy["created_by_ref"] = self.own
         return copy, removed
-
-    def _keeps(self, identifier: str) -> bool:
-        return identifier.startswith("extension-definition--") or self.visible(identifier)
 
     def _untranslated(self, source: Json, facts: Facts) -> set[Path]:
         """The translations of properties that are taken out of what they translate."""
@@ -112,31 +116,24 @@ class Copyist:
             if name in gone
         }
 
-    def _unname(self, copy: Json, facts: Facts) -> list[str]:
-        """Take away what names a source that may not be named. In its place stands who releases it."""
-        dropped = []
-        if copy.pop("created_by_ref", None) is not None:
-            dropped.append("created_by_ref")
-            if facts.creator != self.own:
-                copy["created_by_ref"] = self.own
-        if facts.id in self.sourceless and "external_references" in copy:
-            public = catalogued(copy["external_references"])
-            if public != copy["external_references"]:
-                dropped.append("external_references")
-                copy["external_references"] = public
-            if not public:
-                del copy["external_references"]
-        return dropped
+    def _of_source(self, source: Json, facts: Facts) -> set[Path]:
+        """Where an object names a source that may not be named."""
+        paths: set[Path] = set() if facts.creator is None else {("created_by_ref",)}
+        if facts.id in self.sourceless:
+            references = source.get("external_references", ())
+            paths |= {("external_references", i) for i, one in enumerate(references) if not is_catalogued(one)}
+        return paths
 
     def finish(self, held: Held) -> tuple[bytes, Change] | None:
-        """Make one copy as it goes out."""
+        """Make one copy as it goes out; nothing as :meth:`redact` does."""
         redacted = self.redact(held)
         if redacted is None:
             return None
+        marks = tuple(part["marking_ref"] for part in redacted[0].get("granular_markings", ()) if "marking_ref" in part)
         copy = rename(redacted[0], self.names)
         digest = hashlib.sha256(_encode(copy)).digest()
         version = self._version(held.id, copy, digest)
-        return _encode(copy), Change(Copy(copy["id"], version, digest), tuple(redacted[1]))
+        return _encode(copy), Change(Copy(copy["id"], version, digest), tuple(redacted[1]), marks)
 
     def _version(self, identifier: str, copy: Json, digest: bytes) -> int | None:
         """Give a copy that says something else than it did a later version than it had (law 4)."""

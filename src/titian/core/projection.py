@@ -24,7 +24,7 @@ from titian.core.redaction import (
     copy_id,
     indispensable,
     parse_selector,
-    write_selector,
+    rename,
 )
 from titian.core.release import THE_GATE, Case, Decision, Released, Rule, Terms, Withheld
 from titian.core.stix import examine
@@ -133,6 +133,7 @@ class _Work:
         self.sourceless: set[str] = set()
         self.users: dict[str, list[str]] | None = None
         self.left: dict[str, int] = {}
+        self.changed: dict[str, Change] = {}
         self.outside = survey.outside()
         self.copyist = Copyist(
             self.facts, own=terms.own, visible=self._visible, names=self.names, cuts=self.cuts,
@@ -147,7 +148,7 @@ class _Work:
                 self.withheld[facts.id] = decision
         self._name_markings()
         self._follow([*self.withheld, *sorted(ref for ref in self.outside if not self._visible(ref))])
-        changed = self._copies()
+        changed = self.changed = self._copies()
         self._drop_idle_support()
         kept = [i for i in self.facts if i not in self.withheld and i not in self.replaced]
         used = {name for i, name in self.replaced.items() if i not in self.withheld}
@@ -185,21 +186,20 @@ class _Work:
             self.withheld[identifier] = Withheld("unused", "Nothing that goes to this party names it.")
 
     def _support_of(self, facts: Facts) -> Iterable[str]:
-        """The markings and the creator that an object names when it goes."""
-        named = (*facts.marks, *self._part_marks(facts)) if facts.parts is not None else facts.marks
+        """What an object names when it goes: its markings, its creator, and what it refers to."""
+        named = (*facts.refs, *facts.marks, *self._part_marks(facts))
         if facts.creator is None or facts.id in self.sourceless:
             return named
         return (*named, facts.creator)
 
-    def _part_marks(self, facts: Facts) -> list[str]:
+    def _part_marks(self, facts: Facts) -> Sequence[str]:
         """The markings of the parts that stay in an object."""
         if facts.parts is None:
-            return []
-        gone = {write_selector(path) for path in self.cuts.get(facts.id, ())}
-        return [
-            mark for part in _granular(facts.parts)
-            if (mark := part.get("marking_ref")) is not None and not gone.issuperset(part.get("selectors", ()))
-        ]  # fmt: skip
+            return ()
+        change = self.changed.get(facts.id)
+        if change is not None:
+            return change.marks
+        return [mark for part in _granular(facts.parts) if (mark := part.get("marking_ref")) is not None]
 
     # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -268,7 +268,7 @@ class _Work:
         if self.users is None:
             self.users = {}
             for facts in self.facts.values():
-                for ref in (*facts.refs, *facts.marks, *((facts.creator,) if facts.creator else ())):
+                for ref in {*facts.refs, *facts.supports()}:
                     self.users.setdefault(ref, []).append(facts.id)
         return self.users
 
@@ -377,16 +377,13 @@ class _Work:
         """Build every copy; those without versions first, since their identifier is made of what they say."""
         made: dict[str, Change] = {}
         fallen: dict[str, Withheld] = {}
-        unversioned = {i for i in changed if i not in self.names}
-        for held in self.graph.read(unversioned) if unversioned else ():
-            identifier = held.id
-            body = self.copyist.redact(held)
-            content = b"" if body is None else hashlib.sha256(_encode(body[0])).digest()
-            self.names[identifier] = copy_id(self.key, self.audience, identifier, content)
+        self._name_unversioned({i for i in changed if i not in self.names})
         for held in self.graph.read(changed) if changed else ():
             finished = self.copyist.finish(held)
             if finished is None:
-                fallen[held.id] = Withheld("granular-marking", "A granular marking points to what it has not.")
+                fallen[held.id] = Withheld(
+                    "granular-marking", "Too little is left of it, or a granular marking points to what it has not."
+                )
             elif examine(finished[0]).violations:
                 fallen[held.id] = Withheld("redaction", "Without what may not go, too little is left of it.")
             else:
@@ -397,6 +394,21 @@ class _Work:
         finished = self.copyist.finish(held)
         assert finished is not None, "it was made once before it was released"
         return finished[0]
+
+    def _name_unversioned(self, unversioned: set[str]) -> None:
+        """Name what has no versions after what it says, and so after the names of what it refers to."""
+        contents: dict[str, bytes] = {}
+        names = {**self.names, **dict.fromkeys(unversioned, "")}
+        for held in self.graph.read(unversioned) if unversioned else ():
+            redacted = self.copyist.redact(held)
+            body = None if redacted is None else rename(redacted[0], names)
+            contents[held.id] = hashlib.sha256(_encode(body)).digest()
+        for identifier in _inner_first(unversioned, self.facts):
+            digest = hashlib.sha256(contents[identifier])
+            facts = self.facts[identifier]
+            for name in (self.names[ref] for ref in facts.refs if ref in unversioned and ref in self.names):
+                digest.update(name.encode())
+            self.names[identifier] = copy_id(self.key, self.audience, identifier, digest.digest())
 
     def _levels(self, released: Iterable[str]) -> frozenset[Tlp]:
         """The levels of what goes, of its parts too."""
@@ -419,3 +431,20 @@ class _Work:
             if expires is not None:
                 ends[identifier] = expires
         return ends
+
+
+def _inner_first(identifiers: set[str], facts: Mapping[str, Facts]) -> list[str]:
+    """Order objects so that each comes after those that it refers to; a circle begins somewhere."""
+    ordered: list[str] = []
+    entered: set[str] = set()
+    for begin in sorted(identifiers):
+        waiting = [(begin, False)]
+        while waiting:
+            identifier, left = waiting.pop()
+            if left:
+                ordered.append(identifier)
+            elif identifier not in entered:
+                entered.add(identifier)
+                waiting.append((identifier, True))
+                waiting += [(ref, False) for ref in facts[identifier].refs if ref in identifiers]
+    return ordered

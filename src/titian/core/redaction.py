@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -82,7 +82,8 @@ def leads_somewhere(value: Any, path: Path) -> bool:
 def cut(source: Json, paths: Iterable[Path], keeps: Callable[[str], bool]) -> tuple[Json, list[str]]:
     """Return a copy without what the paths lead to and without every reference that ``keeps`` refuses.
 
-    Its own ``id`` and ``created_by_ref`` are left to the caller. An identifier inside a text is blotted out there.
+    Its own ``id``, ``created_by_ref`` and the names of its extensions are left to the caller. An identifier inside a
+    text is blotted out there.
     What is empty afterwards goes too, since STIX has no empty lists (section 2.10), and selectors of granular
     markings move with the places that they mean. Also returns what was taken, as selectors into the source.
     """
@@ -127,7 +128,7 @@ class _Cutter:
     def _dict(self, value: Json, path: Path, new: Path) -> Any:
         kept = {}
         for name, item in value.items():
-            if "--" in name and self._hides(name):
+            if "--" in name and path != ("extensions",) and self._hides(name):
                 self.taken.add((*path, name))
                 continue
             made = self.value(item, (*path, name), (*new, name))
@@ -209,10 +210,16 @@ CATALOGUES: Final = frozenset({"cve", "cwe", "capec", "nvd", "mitre-attack", "mi
 """Source names of public catalogues: to cite one tells nothing of who wrote an object."""
 
 
-def catalogued(references: Sequence[Json]) -> list[Json]:
-    """Return the external references that cite a public catalogue only, and so do not tell the source.
+def is_catalogued(reference: Json) -> bool:
+    """Whether an external reference cites a public catalogue only, and so does not tell the source.
 
-    >>> catalogued([{"source_name": "cve", "external_id": "CVE-2024-1"}, {"source_name": "Agency report"}])
-    [{'source_name': 'cve', 'external_id': 'CVE-2024-1'}]
+    >>> is_catalogued({"source_name": "cve", "external_id": "CVE-2024-1"}), is_catalogued({"source_name": "Agency"})
+    (True, False)
     """
-    return [one for one in references if one.get("source_name") in CATALOGUES]
+    return reference.get("source_name") in CATALOGUES
+
+
+def still_has_some(copy: Json) -> bool:
+    """Whether an object that stands on a list of references has any of it left: what a report is about, where
+    something was sighted."""
+    return any(copy.get(name) for name in ("object_refs", "where_sighted_refs"))

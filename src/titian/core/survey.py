@@ -6,6 +6,7 @@ A survey is made once and serves the projections for every audience.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
@@ -40,8 +41,9 @@ class Graph(Protocol):
 class Facts(msgspec.Struct, gc=False):
     """What the gate needs to know of one object.
 
-    ``refs`` are all identifiers in it but its own, its creator's, and those of markings and extensions. ``ends`` are
-    those without which it cannot stand, ``some`` those of which it needs at least one. ``parts`` is the text of its
+    ``refs`` are all identifiers in it but its own, its creator's, and those of its markings and extensions where they
+    say only that. ``ends`` are those without which it cannot stand, ``some`` those of which it needs at least one.
+    ``parts`` is the text of its
     granular markings. ``version`` is its ``modified`` as written, None for what has none.
     """
 
@@ -97,6 +99,10 @@ class _Head(msgspec.Struct):
     parent_directory_ref: str | None = None
 
 
+class _Extended(msgspec.Struct):
+    extensions: dict[str, msgspec.Raw] = {}
+
+
 class _Part(msgspec.Struct):
     marking_ref: str | None = None
     selectors: tuple[str, ...] = ()
@@ -104,6 +110,7 @@ class _Part(msgspec.Struct):
 
 _parts: Final = msgspec.json.Decoder(list[_Part]).decode
 _head: Final = msgspec.json.Decoder(_Head).decode
+_extensions: Final = msgspec.json.Decoder(_Extended).decode
 _any: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 IDENTIFIER_TAIL: Final = re.compile(rb"--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -201,12 +208,12 @@ def _is_plain(raw: bytes, head: _Head, facts: Facts) -> bool:
 
 
 def _search(raw: bytes, facts: Facts) -> None:
-    """Find every reference in an object, wherever it stands."""
-    named = references(raw)
-    but = {facts.id, *facts.marks}
-    if facts.creator is not None and named.count(facts.creator) == 1:
-        but.add(facts.creator)
-    facts.refs = tuple(dict.fromkeys(ref for ref in named if ref not in but and not ref.startswith(VOCABULARY)))
+    """Find every reference in an object, wherever it stands. What says how it is made and marked is none: once each,
+    its creator and its markings, and the keys of its extensions."""
+    said = Counter([facts.id, *facts.supports(), *_extensions(raw).extensions])
+    named = Counter(references(raw)) - said
+    del named[facts.id]
+    facts.refs = tuple(named)
     if facts.refs and facts.type not in _KNOWN_TYPES and facts.type not in _PLAIN_TYPES:
         # What a new type can do without is not known: each single reference is needed.
         facts.ends = tuple(

@@ -12,6 +12,7 @@ import pytest
 from support.graphs import (
     AGREEMENT,
     CLEAR,
+    DAY,
     FRIEND,
     GREEN,
     KEY,
@@ -88,10 +89,24 @@ def test_without_versions_what_a_copy_refers_to_is_in_its_identifier() -> None:
     folder = make("directory", "folder", path="/", contains_refs=[FILE["id"]])
     outer = make("directory", "outer", path="/", contains_refs=[folder["id"]])
     now = see(outer, inside, folder)
-    later = see(outer, inside, folder, at=NOW + 40 * 86_400_000_000)
+    later = see(outer, inside, folder, at=NOW + 40 * DAY)
     for one in (inside, folder, outer):
         assert now.copy(one) != later.copy(one)
         assert now.projection.released[one["id"]] != later.projection.released[one["id"]]
+
+
+def test_without_versions_a_circle_is_named_after_all_that_it_refers_to() -> None:
+    inside = FILE | {"ctime": "2026-01-01T00:00:00Z"}
+    inside["granular_markings"] = [marked(RED, "size"), marked(UNTIL, "ctime")]
+    names = [f"directory--{fixed_uuid(name)}" for name in "abc"]
+    # Whichever of them is looked at first.
+    for inner in range(3):
+        refs = [[names[(n + 1) % 3], *([FILE["id"]] if n == inner else [])] for n in range(3)]
+        circle = [make("directory", "abc"[n], path="/", contains_refs=refs[n]) for n in range(3)]
+        now, later = (see(inside, *circle, at=at) for at in (NOW, NOW + 40 * DAY))
+        for one in (inside, *circle):
+            assert now.copy(one) != later.copy(one)
+            assert now.projection.released[one["id"]] != later.projection.released[one["id"]]
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from support.graphs import (
+    AMBER,
     CLEAR,
     COMMUNITY,
     EXPIRED,
@@ -36,6 +37,7 @@ from support.graphs import (
 from support.projecting import OPEN, SHUT, marked, see, tool, without
 from titian.core.marking import HANDLING_EXTENSION
 from titian.core.release import Withheld
+from titian.core.tlp import Tlp
 
 # ── what goes along ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -107,6 +109,16 @@ def test_what_is_marked_with_a_withheld_definition_is_withheld() -> None:
     found = see(whole, part)
     assert found.why(whole).reason == f"It needs {shut}, which is withheld (tlp-ceiling)."
     assert shut.encode() not in b"".join(found.raw.values())
+
+
+def test_levels_are_the_strictest_of_each_object_that_goes_and_those_of_its_parts() -> None:
+    part = tool("p", CLEAR, description="d", labels=["a"], name="n")
+    part |= {"granular_markings": [marked(AMBER, "description"), marked(RED, "labels"), marked(STATEMENT, "name")]}
+    both = tool("b", CLEAR, GREEN)
+    assert see(part).projection.levels == {Tlp.CLEAR, Tlp.AMBER}
+    assert see(both, tool("s", RED)).projection.levels == {Tlp.GREEN}
+    assert see(tool("s", RED), tool("u", GREEN, EXPIRED)).projection.levels == frozenset()
+    assert see(tool("t", CLEAR, TO_MORE[0])).projection.levels == {Tlp.CLEAR}
 
 
 # ── handlings that name others ────────────────────────────────────────────────────────────────────────────
