@@ -8,13 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
-from titian.core.redaction import Json, Path, cut, is_catalogued, leads_somewhere, rename, still_has_some
+from titian.core.redaction import Json, Path, cut, is_catalogued, leads_somewhere, rename
 from titian.core.stix import Timestamp
-from titian.core.survey import Facts, Held
+from titian.core.survey import Facts, Held, recipients, references
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
 _MILLISECOND: Final = 1000
+
+
+_NOBODY: Final = frozenset[str]()
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -36,11 +39,13 @@ class Shown(msgspec.Struct, frozen=True):
 
 class Change(msgspec.Struct, frozen=True):
     """What was taken out of one object: its copy, and selectors of what went. A copy from which nothing went was
-    changed only because what it refers to bears another identifier. ``marks`` are the markings of the parts left."""
+    changed only because what it refers to bears another identifier. ``marks`` are the markings of the parts left,
+    ``named`` every identifier left in it, as it was before."""
 
     copy: Copy
     removed: tuple[str, ...]
     marks: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 def next_version(modified: str, at: int) -> str:
@@ -87,7 +92,7 @@ class Copyist:
         return facts.id in self.sourceless or not (facts.creator == self.own or self.visible(facts.creator))
 
     def redact(self, held: Held) -> tuple[Json, list[str]] | None:
-        """Take out of an object what may not go; nothing when a selector leads nowhere, or too little is left."""
+        """Take out of an object what may not go; nothing when a selector leads nowhere."""
         source = _decode(held.raw)
         facts = self.facts[source["id"]]
         paths = set(self.cuts.get(facts.id, ()))
@@ -98,9 +103,8 @@ class Copyist:
         nameless = self.loses_source(facts)
         if nameless:
             paths |= self._of_source(source, facts)
-        copy, removed = cut(source, paths, self.visible)
-        if facts.some and not still_has_some(copy):
-            return None
+        named = frozenset(recipients(source.get("extensions", {}))) if facts.type == "marking-definition" else _NOBODY
+        copy, removed = cut(source, paths, lambda identifier: identifier in named or self.visible(identifier))
         if nameless and facts.creator not in (None, self.own):
             # Somebody answers for it: the party that releases it, in place of its source.
             copy["created_by_ref"] = self.own
@@ -129,11 +133,16 @@ class Copyist:
         redacted = self.redact(held)
         if redacted is None:
             return None
-        marks = tuple(part["marking_ref"] for part in redacted[0].get("granular_markings", ()) if "marking_ref" in part)
+        parts = redacted[0].get("granular_markings", ())
+        marks = tuple(part["marking_ref"] for part in parts if "marking_ref" in part)
+        named = frozenset(references(_encode(redacted[0])))
         copy = rename(redacted[0], self.names)
+        if "object_marking_refs" in copy:
+            # Two handlings can have become one: that there were two is not told.
+            copy["object_marking_refs"] = list(dict.fromkeys(copy["object_marking_refs"]))
         digest = hashlib.sha256(_encode(copy)).digest()
         version = self._version(held.id, copy, digest)
-        return _encode(copy), Change(Copy(copy["id"], version, digest), tuple(redacted[1]), marks)
+        return _encode(copy), Change(Copy(copy["id"], version, digest), tuple(redacted[1]), marks, named)
 
     def _version(self, identifier: str, copy: Json, digest: bytes) -> int | None:
         """Give a copy that says something else than it did a later version than it had (law 4)."""

@@ -25,17 +25,21 @@ from titian.core.redaction import (
     indispensable,
     parse_selector,
     rename,
+    still_has_some,
+    write_selector,
 )
 from titian.core.release import THE_GATE, Case, Decision, Released, Rule, Terms, Withheld
 from titian.core.stix import examine
 from titian.core.stix.identifier import ID_CONTRIBUTING
-from titian.core.survey import Facts, Graph, Held, Survey
+from titian.core.survey import Facts, Graph, Held, Survey, references
 from titian.core.tlp import Tlp
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _granular: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _encode: Final = msgspec.json.Encoder().encode
 _MILLISECOND: Final = 1000
+_FEW: Final = 64
+"""References of an object that is quickly looked at again; what has more waits until the others have settled."""
 _LAST: Final = frozenset({"relationship", "sighting"})
 _FIRST: Final = frozenset({"marking-definition", "extension-definition", "identity"})
 
@@ -132,7 +136,7 @@ class _Work:
         self.replaced: dict[str, str] = {}
         self.sourceless: set[str] = set()
         self.users: dict[str, list[str]] | None = None
-        self.left: dict[str, int] = {}
+        self.left: dict[str, set[str]] = {}
         self.changed: dict[str, Change] = {}
         self.outside = survey.outside()
         self.copyist = Copyist(
@@ -151,13 +155,13 @@ class _Work:
         changed = self.changed = self._copies()
         self._drop_idle_support()
         kept = [i for i in self.facts if i not in self.withheld and i not in self.replaced]
-        used = {name for i, name in self.replaced.items() if i not in self.withheld}
+        used = {name for i, name in self.replaced.items() if i not in self.withheld} - set(kept)
         return Projection(
             terms=self.terms,
             released={i: self.names.get(i, i) for i in kept},
             withheld=self.withheld,
             changed={i: change for i, change in changed.items() if i not in self.withheld},
-            additions={name: raw for name, raw in self.additions.items() if name in used},
+            additions={name: self.additions[name] for name in sorted(used)},
             cuts={i: paths for i, paths in self.cuts.items() if i not in self.withheld},
             sources={
                 i: creator
@@ -187,6 +191,11 @@ class _Work:
 
     def _support_of(self, facts: Facts) -> Iterable[str]:
         """What an object names when it goes: its markings, its creator, and what it refers to."""
+        change = self.changed.get(facts.id)
+        if facts.id in self.replaced:
+            return ()
+        if change is not None:
+            return change.named
         named = (*facts.refs, *facts.marks, *self._part_marks(facts))
         if facts.creator is None or facts.id in self.sourceless:
             return named
@@ -285,12 +294,25 @@ class _Work:
                     continue
                 facts = self.facts[user]
                 lost = gone in facts.ends or gone in facts.marks
-                if not lost and gone in facts.some:
-                    self.left[user] = self.left.get(user, len(facts.some)) - 1
-                    lost = self.left[user] == 0
+                if not lost and facts.parts is not None:
+                    lost = self._bears_part(facts, gone)
+                if not lost and facts.some:
+                    if user not in self.left:
+                        self.left[user] = set(facts.some)
+                    left = self.left[user]
+                    lost = gone in left and len(left) == 1
+                    left.discard(gone)
                 if lost:
                     self.withheld[user] = self._because(gone)
                     waiting.append(user)
+
+    def _bears_part(self, facts: Facts, mark: str) -> bool:
+        """Whether a part that goes bears a marking."""
+        gone = {write_selector(path) for path in self.cuts.get(facts.id, ())}
+        return any(
+            part.get("marking_ref") == mark and not gone.issuperset(part.get("selectors", ()))
+            for part in _granular(facts.parts or b"[]")
+        )
 
     def _because(self, gone: str) -> Withheld:
         reason = self.withheld.get(gone)
@@ -303,21 +325,50 @@ class _Work:
     # ── copies ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _copies(self) -> dict[str, Change]:
-        """Make every copy once, to learn whether it stands; what does not is withheld, and the rest made anew."""
-        while True:
-            self.names.clear()
-            self.names.update(self._renamed_outside())
-            self.names.update(self.replaced)
-            direct = self._changed_themselves()
-            changed = self._contagion(direct)
-            for identifier in sorted(changed):
-                if self.facts[identifier].version is not None:
-                    self.names[identifier] = copy_id(self.key, self.audience, identifier)
-            made, fallen = self._build(changed)
-            if not fallen:
-                return made
-            self.withheld.update(fallen)
-            self._follow(list(fallen))
+        """Find what stands without what may not go, and only then make the copies: what falls takes others along."""
+        self.names.update(self._renamed_outside())
+        self.names.update(self.replaced)
+        self._settle()
+        changed = self._contagion(self._changed_themselves())
+        for identifier in sorted(changed):
+            if self.facts[identifier].version is not None:
+                self.names[identifier] = copy_id(self.key, self.audience, identifier)
+        self._name_unversioned({i for i in changed if i not in self.names})
+        made: dict[str, Change] = {}
+        for held in self.graph.read(changed) if changed else ():
+            finished = self.copyist.finish(held)
+            assert finished is not None, "what falls has fallen"
+            made[held.id] = finished[1]
+        return made
+
+    def _settle(self) -> None:
+        """Withhold what does not stand without what may not go; then only what refers to that is looked at again."""
+        pending = self._changed_themselves()
+        while pending:
+            few = {one for one in pending if len(self.facts[one].refs) <= _FEW} or pending
+            pending = pending - few
+            before = set(self.withheld)
+            for held in self.graph.read(few):
+                why = self._falls(held)
+                if why is not None:
+                    self.withheld[held.id] = why
+            fallen = self.withheld.keys() - before
+            if fallen:
+                self._follow(sorted(fallen))
+                users = self._users()
+                lost = self.withheld.keys() - before
+                pending = {one for one in pending if one not in self.withheld}
+                pending |= {user for one in lost for user in users.get(one, ()) if user not in self.withheld}
+
+    def _falls(self, held: Held) -> Withheld | None:
+        redacted = self.copyist.redact(held)
+        if redacted is None:
+            return Withheld("granular-marking", "A granular marking points to what it has not.")
+        if self.facts[held.id].some and not still_has_some(redacted[0]):
+            return Withheld("redaction", "Without what may not go, too little is left of it.")
+        if examine(_encode(redacted[0])).violations:
+            return Withheld("redaction", "Without what may not go, too little is left of it.")
+        return None
 
     def _renamed_outside(self) -> Iterator[tuple[str, str]]:
         return ((ref, name) for ref, name in self.shown.outside.items() if ref != name and ref not in self.facts)
@@ -373,23 +424,6 @@ class _Work:
                     waiting.append(user)
         return changed
 
-    def _build(self, changed: set[str]) -> tuple[dict[str, Change], dict[str, Withheld]]:
-        """Build every copy; those without versions first, since their identifier is made of what they say."""
-        made: dict[str, Change] = {}
-        fallen: dict[str, Withheld] = {}
-        self._name_unversioned({i for i in changed if i not in self.names})
-        for held in self.graph.read(changed) if changed else ():
-            finished = self.copyist.finish(held)
-            if finished is None:
-                fallen[held.id] = Withheld(
-                    "granular-marking", "Too little is left of it, or a granular marking points to what it has not."
-                )
-            elif examine(finished[0]).violations:
-                fallen[held.id] = Withheld("redaction", "Without what may not go, too little is left of it.")
-            else:
-                made[held.id] = finished[1]
-        return made, fallen
-
     def _make(self, held: Held) -> bytes:
         finished = self.copyist.finish(held)
         assert finished is not None, "it was made once before it was released"
@@ -398,17 +432,21 @@ class _Work:
     def _name_unversioned(self, unversioned: set[str]) -> None:
         """Name what has no versions after what it says, and so after the names of what it refers to."""
         contents: dict[str, bytes] = {}
-        names = {**self.names, **dict.fromkeys(unversioned, "")}
+        links: dict[str, list[str]] = {}
         for held in self.graph.read(unversioned) if unversioned else ():
             redacted = self.copyist.redact(held)
-            body = None if redacted is None else rename(redacted[0], names)
-            contents[held.id] = hashlib.sha256(_encode(body)).digest()
-        for identifier in _inner_first(unversioned, self.facts):
-            digest = hashlib.sha256(contents[identifier])
-            facts = self.facts[identifier]
-            for name in (self.names[ref] for ref in facts.refs if ref in unversioned and ref in self.names):
-                digest.update(name.encode())
-            self.names[identifier] = copy_id(self.key, self.audience, identifier, digest.digest())
+            assert redacted is not None, "what falls has fallen"
+            body = _encode(redacted[0])
+            contents[held.id] = hashlib.sha256(_encode(rename(redacted[0], self.names))).digest()
+            links[held.id] = sorted(unversioned & set(references(body)) - {held.id})
+        for identifier in _inner_first(links):
+            content = contents[identifier]
+            if all(ref in self.names for ref in links[identifier]):
+                content += b"".join(self.names[ref].encode() for ref in links[identifier])
+            else:
+                # A circle: it is named after everything in it.
+                content += b"".join(one.encode() + contents[one] for one in sorted(_reachable(identifier, links)))
+            self.names[identifier] = copy_id(self.key, self.audience, identifier, hashlib.sha256(content).digest())
 
     def _levels(self, released: Iterable[str]) -> frozenset[Tlp]:
         """The levels of what goes, of its parts too."""
@@ -433,11 +471,11 @@ class _Work:
         return ends
 
 
-def _inner_first(identifiers: set[str], facts: Mapping[str, Facts]) -> list[str]:
+def _inner_first(links: Mapping[str, Sequence[str]]) -> list[str]:
     """Order objects so that each comes after those that it refers to; a circle begins somewhere."""
     ordered: list[str] = []
     entered: set[str] = set()
-    for begin in sorted(identifiers):
+    for begin in sorted(links):
         waiting = [(begin, False)]
         while waiting:
             identifier, left = waiting.pop()
@@ -446,5 +484,14 @@ def _inner_first(identifiers: set[str], facts: Mapping[str, Facts]) -> list[str]
             elif identifier not in entered:
                 entered.add(identifier)
                 waiting.append((identifier, True))
-                waiting += [(ref, False) for ref in facts[identifier].refs if ref in identifiers]
+                waiting += [(ref, False) for ref in links[identifier]]
     return ordered
+
+
+def _reachable(begin: str, links: Mapping[str, Sequence[str]]) -> set[str]:
+    seen, waiting = {begin}, [begin]
+    while waiting:
+        further = set(links[waiting.pop()]) - seen
+        seen |= further
+        waiting += further
+    return seen

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from titian.core.errors import InvalidInput
-from titian.core.marking import UNMARKED, Marking, read_definition, well_known
+from titian.core.marking import HANDLING_EXTENSION, UNMARKED, Marking, read_definition, well_known
 from titian.core.stix import SCO_TYPES
 
 
@@ -43,8 +43,7 @@ class Facts(msgspec.Struct, gc=False):
 
     ``refs`` are all identifiers in it but its own, its creator's, and those of its markings and extensions where they
     say only that. ``ends`` are those without which it cannot stand, ``some`` those of which it needs at least one.
-    ``parts`` is the text of its
-    granular markings. ``version`` is its ``modified`` as written, None for what has none.
+    ``parts`` is the text of its granular markings. ``version`` is its ``modified`` as written, None for what has none.
     """
 
     id: str
@@ -144,6 +143,13 @@ _PLAIN_TYPES: Final = frozenset(SCO_TYPES) | {
 _PERSONAL_TYPES: Final = frozenset({"email-addr", "user-account"})
 
 
+def recipients(extensions: Mapping[str, Any]) -> list[str]:
+    """Return whom a handling among the extensions of a marking definition names: these are no references."""
+    said = extensions.get(HANDLING_EXTENSION)
+    named = said.get("releasable_to") if isinstance(said, dict) else None
+    return [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+
+
 def references(raw: bytes) -> list[str]:
     """Return every identifier that occurs in an object's JSON, in keys, values and inside texts, its own too.
 
@@ -210,7 +216,10 @@ def _is_plain(raw: bytes, head: _Head, facts: Facts) -> bool:
 def _search(raw: bytes, facts: Facts) -> None:
     """Find every reference in an object, wherever it stands. What says how it is made and marked is none: once each,
     its creator and its markings, and the keys of its extensions."""
-    said = Counter([facts.id, *facts.supports(), *_extensions(raw).extensions])
+    extensions = _extensions(raw).extensions
+    said = Counter([facts.id, *facts.supports(), *extensions])
+    if facts.type == "marking-definition":
+        said.update(recipients({name: msgspec.json.decode(body) for name, body in extensions.items()}))
     named = Counter(references(raw)) - said
     del named[facts.id]
     facts.refs = tuple(named)

@@ -86,7 +86,11 @@ def test_rights(
 ) -> None:
     collection = Collection(num=1, id="one", name="One", created=0, readable=readable, writable=writable)
     holder = key(role, scope)
-    assert (holder.sees(collection, 0), holder.reads(collection, 0), holder.writes(collection, 0)) == (sees, reads, writes)
+    assert (holder.sees(collection, 0), holder.reads(collection, 0), holder.writes(collection, 0)) == (
+        sees,
+        reads,
+        writes,
+    )
 
 
 @given(

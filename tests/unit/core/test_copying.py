@@ -256,8 +256,6 @@ SPELLINGS = {
     "escaped hyphens": GONE.replace("--", "\\u002d\\u002d"), "one escaped hyphen": GONE.replace("--", "-\\u002d"),
     "an escaped letter": GONE.replace("tool", "to\\u006fl"), "an escaped digit": GONE[:-1] + f"\\u{ord(GONE[-1]):04x}",
     "after an escape": f"\\n{GONE}", "after a capital": f"A{GONE}", "after a digit": f"7{GONE}",
-    "upper case": GONE.upper(), "upper-case digits": f"tool--{UUID.upper()}", "the UUID alone": UUID,
-    "without a type": f"--{UUID}",
 }  # fmt: skip
 
 
