@@ -7,7 +7,7 @@ cannot grow into the object that knows everything.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,11 +22,12 @@ from titian.exchange.mark import Mark
 from titian.exchange.receive import Receive
 from titian.exchange.release import Release
 from titian.exchange.retention import Retention
-from titian.exchange.withdraw import Withdraw, narrowed
+from titian.exchange.withdraw import Withdraw, follow, narrowed
 from titian.settings import FILE, Settings, read_settings
 from titian.store.acts import Acts
 from titian.store.admin import Collections, Keys
 from titian.store.committer import Committer
+from titian.store.database import Transaction
 from titian.store.directory import DirectoryBook, DirectoryStore
 from titian.store.gate import StoreGate
 from titian.store.health import Health
@@ -101,11 +102,15 @@ def open_node(
     settings = require_home(home, environment)
     store = Store(database_address(home, settings), clock=clock)
     committer = Committer(store.database)
-    intake = StoreIntake(store, committer)
-    shelf = StoreShelf(store)
     directory = DirectoryStore(store, lambda tx, before, after: narrowed(gate.session(tx), before, after))
     gate = StoreGate(store, directory)
     withdraw = Withdraw(gate)
+
+    def added(tx: Transaction, identifiers: Sequence[str]) -> None:
+        follow(gate.session(tx), identifiers)
+
+    intake = StoreIntake(store, committer, added)
+    shelf = StoreShelf(store, added)
     return Node(
         home=home,
         settings=settings,

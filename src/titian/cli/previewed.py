@@ -12,6 +12,11 @@ from titian.exchange.release import Preview, Seen
 _SHOWN = 12
 
 
+def is_told(identifier: str, rule: str) -> bool:
+    """Whether a person wants to know that it is withheld: not of definitions and creators that nothing needs."""
+    return rule != "unused" or not identifier.startswith(("marking-definition--", "identity--"))
+
+
 def as_json(seen: Seen) -> dict[str, Any]:
     """What one party would see, as ``titian preview --json`` prints it."""
     projection = seen.projection
@@ -22,7 +27,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
         "withheld": [
             {"id": identifier, "rule": why.rule, "reason": why.reason}
             for identifier, why in sorted(projection.withheld.items())
-            if why.rule != "unused"
+            if is_told(identifier, why.rule)
         ],
         "changed": [
             {"id": identifier, "as": change.copy.shown, "removed": list(change.removed)}
@@ -59,7 +64,7 @@ def show(preview: Preview) -> None:
         {"party": "left", "sees": "right", "of it changed": "right", "withheld": "right", "warnings": "right"},
         [
             (one.name, f"{len(one.projection.released):,}", f"{len(one.projection.changed):,}",
-             f"{sum(why.rule != 'unused' for why in one.projection.withheld.values()):,}", f"{len(one.mentions):,}")
+             f"{sum(is_told(i, why.rule) for i, why in one.projection.withheld.items()):,}", f"{len(one.mentions):,}")
             for one in preview.seen
         ],
     )  # fmt: skip
@@ -82,7 +87,7 @@ def _show_party(seen: Seen) -> None:
     if len(seen.projection.released) > _SHOWN:
         kinds = Counter(one.partition("--")[0] for one in seen.projection.released)
         say(f"  … in all  {', '.join(f'{count:,} {kind}' for kind, count in kinds.most_common())}")
-    withheld = {i: why for i, why in seen.projection.withheld.items() if why.rule != "unused"}
+    withheld = {i: why for i, why in seen.projection.withheld.items() if is_told(i, why.rule)}
     for identifier, why in list(withheld.items())[:_SHOWN]:
         say(f"  withheld  {identifier}: {why.reason}  [{why.rule}]")
     if len(withheld) > _SHOWN:

@@ -44,7 +44,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     ``chosen`` are identifiers of objects, ``query`` the name of a saved query in their place; ``parties`` narrows the
     audience to some. ``previewed`` is what each party would see: a digest for each object under the identifier that
-    it is shown under. ``needs`` says why a second person has to approve, ``override`` why what blocks may go. A
+    it is shown under. ``needs`` says why a second person has to approve, ``told`` which texts
+    name what is withheld, ``override`` why they may go all the same. A
     standing rule holds ``until`` (exclusive). Instants are microseconds since the Unix epoch.
     """
 
@@ -60,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     parties: tuple[str, ...] | None = None
     previewed: dict[str, dict[str, bytes]] = {}
     needs: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     override: str | None = None
     until: int | None = None
     decider: str | None = None
@@ -173,6 +175,14 @@ class Session(Protocol):
 
     def refresh(self) -> None:
         """Let agreements and memberships that begin or end by now do so."""
+        ...
+
+    def set_edge(self, collection: HeldCollection, at: int | None) -> None:
+        """Have a released collection looked at again when an instant has come, before anybody reads it."""
+        ...
+
+    def endings(self, collection: HeldCollection) -> dict[str, int]:
+        """When each object of a released collection ends, of those that do."""
         ...
 
     def due(self) -> list[HeldCollection]:

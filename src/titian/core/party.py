@@ -170,6 +170,13 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         country = {known.country} if known is not None and known.country else set()
         return self.communities(party, at) | {party} | country
 
+    def next_edge(self, at: int) -> int | None:
+        """Return the next instant at which who may see what can change by itself, in microseconds."""
+        edges = [edge for one in self.memberships for edge in (one.starts, one.stops)]
+        edges += [edge for one in self.agreements.values() for edge in (one.starts, one.stops)]
+        edges += [one.until for one in self.consents]
+        return min((edge for edge in edges if edge is not None and edge > at), default=None)
+
     def window(self, agreement: Agreement, party: str, at: int) -> Window | None:
         """Return the time around an instant during which a party is in an agreement's audience without a break.
 

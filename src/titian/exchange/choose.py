@@ -19,10 +19,11 @@ CONTAINERS: Final = ("report--", "grouping--")
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """What was chosen, and what goes along only where something names it: creators and marking definitions. The
-    ``survey`` is of the ``graph``, which holds both."""
+    """What was chosen by itself, what a report among it leads to, and what goes along only where something that goes
+    names it: that, and creators and marking definitions. The ``survey`` is of the ``graph``, which holds all of it."""
 
     ids: tuple[str, ...]
+    followed: tuple[str, ...]
     support: frozenset[str]
     graph: HeldGraph
     survey: Survey
@@ -82,7 +83,8 @@ def complete(session: Session, ids: Sequence[str]) -> Chosen:
         graph = graph.with_more(names)
         new = survey.extend(graph.read(names))
         support.update(facts.id for facts in new)
-    return Chosen(tuple(chosen), frozenset(support), graph, survey)
+    followed = tuple(one for one in chosen if one not in set(ids))
+    return Chosen(tuple(ids), followed, frozenset(support).union(followed), graph, survey)
 
 
 def _queried(session: Session, name: str) -> list[str]:

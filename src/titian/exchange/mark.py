@@ -79,7 +79,7 @@ class Mark:
                     wish, handling=msgspec.structs.replace(wish.handling, releasable_to=named)
                 )
             chosen = choose(session, references)
-            found = [one for one in chosen.ids if not one.startswith(VOCABULARY)]
+            found = [one for one in (*chosen.ids, *chosen.followed) if not one.startswith(VOCABULARY)]
             facts = [chosen.survey.facts[one] for one in found]
             theirs = {one.id for one in facts if one.originator(register.directory.own) is not None}
             foreign = [one for one in references if one in theirs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from titian.core.agreement import Agreement
 from titian.core.collection import Incoming
 from titian.core.collection import timestamp as written
 from titian.core.copying import Shown
-from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused
+from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused, TitianError
 from titian.core.gate import Gate, HeldGraph, Put, Query, Request, Session, State
 from titian.core.mentions import Mention, find_mentions
 from titian.core.party import Directory
@@ -138,7 +139,7 @@ class Release:
                 purposes=None if purposes is None else tuple(purposes),
                 parties=None if parties is None else tuple(one.party for one in preview.seen),
                 previewed={one.party: one.fingerprint for one in preview.seen},
-                needs=preview.needs, override=override if preview.blocked else None,
+                needs=preview.needs, told=_told_by(preview), override=override if preview.blocked else None,
             )  # fmt: skip
             session.record(actor.id, "request-release", request.id, override or "", _told(request))
             if request.needs:
@@ -158,6 +159,9 @@ class Release:
                 return self._stand(session, actor, request)
             preview, graph = self._again(session, request)
             changed = _difference(request.previewed, {one.party: one.fingerprint for one in preview.seen})
+            further = sorted(set(_told_by(preview)) - set(request.told))
+            if changed is None and further:
+                changed = f"A text now names what is withheld: {further[0]}."
             if changed is None:
                 return self._carry_out(session, actor, request, preview.seen, graph)
             failed = _decided(request, State.FAILED, actor, session.at, changed)
@@ -246,7 +250,8 @@ class Release:
         outcomes = []
         for rule in self.requests():
             if rule.state is State.STANDING:
-                with self._gate.writing() as session:
+                # One whose agreement has ended, say, does not stand in the way of the others.
+                with suppress(TitianError), self._gate.writing() as session:
                     outcome = self._run_rule(session, rule)
                     outcomes += [] if outcome is None else [outcome]
         return outcomes
@@ -360,7 +365,7 @@ def put(session: Session, agreement: str, seen: Seen, graph: HeldGraph) -> int:
     collection = session.open_released(agreement, seen.party)
     before: Shown = session.shown(collection, projection.released.keys(), projection.released.keys())
     gone = [name for source, name in before.outside.items() if projection.released.get(source, name) != name]
-    return session.put(
+    added = session.put(
         collection,
         Put(
             items=_items(projection, graph), gone=gone,
@@ -368,6 +373,8 @@ def put(session: Session, agreement: str, seen: Seen, graph: HeldGraph) -> int:
             ends={projection.released[source]: end for source, end in projection.ends.items()},
         ),
     )  # fmt: skip
+    session.set_edge(collection, session.register().directory.next_edge(session.at))
+    return added
 
 
 def _items(projection: Projection, graph: HeldGraph) -> Iterator[Incoming]:
@@ -403,6 +410,13 @@ def _needs(session: Session, agreement: Agreement, seen: Sequence[Seen]) -> Iter
 
 def _has_released(session: Session, agreement: str, party: str) -> bool:
     return session.released(agreement, party) is not None
+
+
+def _told_by(preview: Preview) -> tuple[str, ...]:
+    """The texts that name what is withheld: to whom, where, and what."""
+    return tuple(
+        sorted({f"{one.party}: {m.path} of {m.id} names {m.value!r}" for one in preview.seen for m in one.mentions})
+    )
 
 
 def _decided(request: Request, state: State, actor: Actor, at: int, why: str | None) -> Request:

@@ -26,7 +26,7 @@ from titian.core.stix import is_identifier
 from titian.core.survey import Held, Survey, facts_of
 from titian.exchange.release import incoming
 
-_SUPPORT: Final = ("marking-definition--", "identity--", "extension-definition--")
+_SUPPORT: Final = ("marking-definition--", "extension-definition--")
 
 
 class Withdraw:
@@ -51,13 +51,14 @@ class Withdraw:
 def narrowed(session: Session, before: Directory, after: Directory) -> None:
     """Take back what a change of the directory forbids, in the transaction of that change.
 
-    Who is no longer in an audience needs nothing: their collection has closed. What is projected again is what is
-    served under other terms than before.
+    Who is no longer in an audience needs nothing: their collection has closed. What is served under other terms than
+    before is due at once: it is projected again before anybody reads it, so that the change itself is quick.
     """
+    edge = after.next_edge(session.at)
     for collection in session.all_released():
         terms = _terms_of(after, collection, session.at)
-        if terms is not None and terms != _terms_of(before, collection, session.at):
-            recheck(session, collection)
+        changed = terms is not None and terms != _terms_of(before, collection, session.at)
+        session.set_edge(collection, session.at if changed else edge)
 
 
 def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tuple[object, ...] | None:
@@ -99,8 +100,9 @@ def recheck(session: Session, collection: HeldCollection, *, ended: Collection[s
         gone |= stale
     step.narrow()
     gone |= step.gone
-    if gone:
+    if gone or step.ends:
         session.put(collection, Put(items=step.items, copies=step.copies, ends=step.ends, gone=sorted(gone)))
+    session.set_edge(collection, session.register().directory.next_edge(session.at))
     return tuple(sorted(gone - {item.id for item in step.items}))
 
 
@@ -113,6 +115,7 @@ class _Step:
         self.live = live
         self.graph = session.find(one.source for one in live)
         self.projection = self._project()
+        self.kept: set[str] = set()
         self.gone: set[str] = set()
         self.items: list[Incoming] = []
         self.copies: dict[str, tuple[Copy, bytes]] = {}
@@ -144,15 +147,42 @@ class _Step:
         """What was made from an earlier version than is held now, and refers to what may no longer be seen."""
         if self.projection is None:
             return set()
-        earlier = {one.shown for one in self.live if not self._is_current(one) and self._stays(one)}
+        old = [one for one in self.live if not self._is_current(one) and self._stays(one)]
+        earlier = {one.shown for one in old}
+        sources = {one.shown: one.source for one in old}
         visible = {one.shown for one in self.live if self._stays(one)} | self.projection.released.keys()
         found = set()
+        self.kept = {
+            one.source
+            for one in self.live
+            if (why := self.projection.withheld.get(one.source)) is not None and why.rule == "unused"
+        }
+        visible |= self.kept
+        named_by_earlier: set[str] = set()
         for raw in self.session.served(self.collection, earlier) if earlier else ():
             facts = facts_of(Held("", raw))
             named = {*facts.refs, *facts.marks}
-            if any(one not in visible and well_known(one) is None for one in named):
+            if self._tells_too_much(sources[facts.id], raw) or any(
+                one not in visible and well_known(one) is None for one in named
+            ):
                 found.add(facts.id)
+            named_by_earlier |= named
+        self.kept &= named_by_earlier
         return found
+
+    def _tells_too_much(self, source: str, raw: bytes) -> bool:
+        """Whether an earlier version has what may not go of the version that is held now."""
+        projection = self.projection
+        if projection is None or source not in projection.changed:
+            return False
+        said = msgspec.json.decode(raw)
+        cut = {path[0] for path in projection.cuts.get(source, ())}
+        creator = projection.sources.get(source)
+        return (
+            not cut.isdisjoint(said)
+            or (creator is not None and (said.get("created_by_ref") == creator or "external_references" in said))
+            or (said["type"] == "language-content" and bool(projection.changed[source].removed))
+        )
 
     def _is_current(self, one: Live) -> bool:
         return one.source not in self.graph.ids() or self.graph.digest(one.source) == one.origin
@@ -162,7 +192,7 @@ class _Step:
         if projection is None:
             return False
         if one.source in self.graph.ids():
-            return one.source in projection.released
+            return one.source in projection.released or one.source in self.kept
         # Made for this party: a marking definition in the place of another one.
         return one.shown in projection.additions
 
@@ -170,10 +200,14 @@ class _Step:
         """Find what goes, and what takes the place of what can go in part only."""
         projection = self.projection
         anew: dict[str, str] = {}
+        endings = self.session.endings(self.collection)
         for one in self.live:
             if not self._stays(one):
                 self.gone.add(one.shown)
                 continue
+            end = None if projection is None else projection.ends.get(one.source)
+            if end is not None and end < endings.get(one.shown, end + 1):
+                self.ends[one.shown] = end
             change = None if projection is None else projection.changed.get(one.source)
             if (
                 change is not None

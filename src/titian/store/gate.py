@@ -27,6 +27,8 @@ from titian.store.store import Store
 
 _BATCH: Final = 1000
 _SOURCE: Final = "release"
+_EDGE: Final = ""
+"""Stands for no object among those that end, but for the next instant at which the terms of a release change."""
 _LOOKED: Final = "retention"
 _request: Final = msgspec.msgpack.Decoder(Request).decode
 _query: Final = msgspec.json.Decoder(Query).decode
@@ -153,11 +155,12 @@ class StoreSession:
     def all_released(self, *, holding: Many[str] | None = None) -> list[Collection]:
         """Every released collection, or those that hold something made from one of these objects."""
         found = self._all()
-        if holding is None:
+        if holding is None or not found:
             return found
         numbers = {row[0] for row in self._entries(None, holding, "collection")}
-        for source in holding:
-            numbers |= {num for (num,) in self.tx.all("SELECT collection FROM copies WHERE source = ?", source)}
+        if self.tx.one("SELECT 1 FROM copies LIMIT 1") is not None:
+            for source in holding:
+                numbers |= {num for (num,) in self.tx.all("SELECT collection FROM copies WHERE source = ?", source)}
         return [one for one in found if one.num in numbers]
 
     def _entries(self, collection: int | None, identifiers: Iterable[str], columns: str) -> Iterator[tuple[Any, ...]]:
@@ -179,6 +182,25 @@ class StoreSession:
     def refresh(self) -> None:
         """Let agreements and memberships that begin or end by now do so."""
         self._directory.refresh(self.tx)
+
+    def set_edge(self, collection: Collection, at: int | None) -> None:
+        """Have a released collection looked at again when an instant has come, before anybody reads it."""
+        self.tx.run("DELETE FROM expiries WHERE collection = ? AND id = ?", collection.num, _EDGE)
+        if at is not None:
+            self.tx.run("INSERT INTO expiries (collection, expires, id) VALUES (?, ?, ?)", collection.num, at, _EDGE)
+        self._set_expiry(collection.num)
+
+    def _set_expiry(self, num: int) -> None:
+        self.tx.run(
+            "UPDATE collections SET expiry = (SELECT min(expires) FROM expiries WHERE collection = ?) WHERE num = ?",
+            num,
+            num,
+        )
+
+    def endings(self, collection: Collection) -> dict[str, int]:
+        """When each object of a released collection ends, of those that do."""
+        rows = self.tx.all("SELECT id, expires FROM expiries WHERE collection = ?", collection.num)
+        return {str(identifier): int(expires) for identifier, expires in rows if identifier != _EDGE}
 
     def due(self) -> list[Collection]:
         """Released collections of which something has ended."""
@@ -219,7 +241,7 @@ class StoreSession:
     def ended(self, collection: Collection) -> list[str]:
         """Identifiers of what has ended by now."""
         rows = self.tx.all("SELECT id FROM expiries WHERE collection = ? AND expires <= ?", collection.num, self.at)
-        return [str(row[0]) for row in rows]
+        return [str(row[0]) for row in rows if row[0] != _EDGE]
 
     def put(self, collection: Collection, change: Put) -> int:
         """Change a released collection; how many objects were new to it."""
@@ -241,12 +263,7 @@ class StoreSession:
             tx.run("DELETE FROM expiries WHERE collection = ? AND id = ?", num, identifier)
             tx.run("INSERT INTO expiries (collection, expires, id) VALUES (?, ?, ?)", num, expires, identifier)
         if change.gone or change.ends:
-            tx.run(
-                "UPDATE collections SET expiry = (SELECT min(expires) FROM expiries WHERE collection = ?) "
-                "WHERE num = ?",
-                num,
-                num,
-            )
+            self._set_expiry(num)
         return added
 
     def _append(self, num: int, batch: Sequence[Incoming]) -> int:

@@ -8,12 +8,13 @@ from typing import Final
 
 import msgspec
 
-from titian.core.collection import Appended, Collection, Incoming
+from titian.core.collection import Appended, Collection, Incoming, Outcome
 from titian.core.errors import Refused
 from titian.core.receipt import Deferred, Receipt
 from titian.store.committer import Committer
 from titian.store.database import Transaction
 from titian.store.registry import list_collections
+from titian.store.shelf import OnAdded, nobody
 from titian.store.statuses import Status, add_part, add_status, claim_pending, find_status, finish_status, read_parts
 from titian.store.store import Store
 
@@ -27,8 +28,9 @@ _decode: Final = msgspec.json.Decoder(Receipt).decode
 class StoreIntake:
     """The intake over a store and its committer."""
 
-    def __init__(self, store: Store, committer: Committer) -> None:
+    def __init__(self, store: Store, committer: Committer, added: OnAdded = nobody) -> None:
         self._store = store
+        self._added = added
         self._committer = committer
 
     def take(
@@ -42,7 +44,7 @@ class StoreIntake:
         """Append objects and write the receipt made of their outcomes in one transaction."""
 
         def job(tx: Transaction) -> Receipt:
-            made = receipt(self._store.log.append(tx, collection.num, items, source=source))
+            made = receipt(self._append(tx, collection.num, items, source))
             self._add(tx, made, collection, source, finished=self._store.clock())
             return made
 
@@ -59,7 +61,7 @@ class StoreIntake:
         """Append a batch of a deferred request and write its lines; ``done`` objects are then behind."""
 
         def job(tx: Transaction) -> Receipt:
-            made = receipt(self._store.log.append(tx, deferred.collection.num, items, source=deferred.source))
+            made = receipt(self._append(tx, deferred.collection.num, items, deferred.source))
             now = self._store.clock()
             count = len(made.successes) + len(made.failures)
             made.lease = max(now + LEASE, deferred.receipt.lease + 1)
@@ -96,6 +98,11 @@ class StoreIntake:
             finished=finished, body=body,
         )  # fmt: skip
         add_status(tx, status)
+
+    def _append(self, tx: Transaction, collection: int, items: Sequence[Incoming], source: str) -> list[Appended]:
+        done = self._store.log.append(tx, collection, items, source=source)
+        self._added(tx, [one.id for one in done if one.outcome is Outcome.ADDED])
+        return done
 
     def claim(self) -> Deferred | None:
         """Take the oldest deferred request that no other worker has in hand."""

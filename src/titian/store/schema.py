@@ -207,6 +207,7 @@ copies = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("origin", LargeBinary, nullable=False),
     Index("ix_copies_shown", "collection", "shown"),
+    Index("ix_copies_source", "source"),
 )
 """The redacted copies in a released collection: of which object, under which identifier, what they say, and the
 digest of the bytes that each was made from. A row stays when its copy is taken back, so that a later copy of the same

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from titian.core.collection import Appended, Collection, Incoming, Kind, Page, Selection
+from titian.core.collection import Appended, Collection, Incoming, Kind, Outcome, Page, Selection
 from titian.core.errors import Refused
 from titian.core.view import SetAside
+from titian.store.database import Transaction
 from titian.store.log import objects
 from titian.store.store import Store
+
+OnAdded = Callable[[Transaction, Sequence[str]], object]
+"""Told, in the same transaction, of the identifiers of what came in: a newer version may be for fewer eyes."""
+
+
+def nobody(_tx: Transaction, _added: Sequence[str]) -> None:
+    """Nobody is told."""
 
 
 class StoreShelf:
     """Collections of a store (:class:`titian.core.view.Shelf`)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, added: OnAdded = nobody) -> None:
         self._store = store
+        self._added = added
 
     def append(self, collection: Collection, items: Sequence[Incoming], *, source: str) -> list[Appended]:
         """Append valid objects; durable when this returns.
@@ -30,7 +39,9 @@ class StoreShelf:
         if not items:
             return []
         with self._store.writing() as tx:
-            return self._store.log.append(tx, collection.num, items, source=source)
+            done = self._store.log.append(tx, collection.num, items, source=source)
+            self._added(tx, [one.id for one in done if one.outcome is Outcome.ADDED])
+            return done
 
     def set_aside(self, collection: Collection, rejected: Sequence[SetAside], *, source: str) -> None:
         """Put bytes into the quarantine, once each."""

@@ -25,6 +25,7 @@ def upgrade() -> None:
     op.create_index("ix_collections_agreement", "collections", ["agreement", "party"], unique=False)
     op.add_column("keys", sa.Column("party", sa.Text(), nullable=True))
     _releases()
+    op.create_index("ix_copies_source", "copies", ["source"], unique=False)
     _people()
 
 
