@@ -83,7 +83,8 @@ def complete(session: Session, ids: Sequence[str]) -> Chosen:
         graph = graph.with_more(names)
         new = survey.extend(graph.read(names))
         support.update(facts.id for facts in new)
-    followed = tuple(one for one in chosen if one not in set(ids))
+    alone = set(ids)
+    followed = tuple(one for one in chosen if one not in alone)
     return Chosen(tuple(ids), followed, frozenset(support).union(followed), graph, survey)
 
 
