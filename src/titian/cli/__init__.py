@@ -37,7 +37,7 @@ VERBS: Final = {
     "pull": ("titian.cli.pull", "Fetch a collection of another TAXII 2.1 server."),
     "push": ("titian.cli.push", "Send a collection to another TAXII 2.1 server."),
     "check": ("titian.cli.check", "Is this node healthy?"),
-    "demo": ("titian.cli.demo", "See it work: two nodes on this machine, with real intelligence."),
+    "demo": ("titian.cli.demo", "See it work: four parties, five agreements, and a report that is not for all."),
 }
 """Verb to module and summary. Loading only the verb that is called keeps `titian serve` quick to answer."""
 

@@ -1,6 +1,7 @@
 """``titian pull``."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -24,6 +25,7 @@ def pull(
     into: Annotated[
         str | None, typer.Option(help="Collection here; made if it is missing. Without it, the remote title.")
     ] = None,
+    party: Annotated[str | None, typer.Option("--from", help="The party whose server it is, if it is known.")] = None,
     ca_file: CaFile = None,
     json: Json = False,
 ) -> None:
@@ -36,7 +38,9 @@ def pull(
         try:
             held = opened.collections.find(name)
         except NotFound:
-            held = opened.collections.add(name, description=f"Pulled from {url}")
+            # What comes from a server is its sender's, whoever that is: never ours to mark or to let go on (law 3).
+            sender = f"taxii:{urlsplit(url).hostname}" if party is None else opened.agreements.read().party(party).id
+            held = opened.collections.add(name, description=f"Pulled from {url}", received_from=sender)
         with progress(f"Pulling {remote.collection.title}", quiet=json) as advance:
             report = opened.exchange.pull(remote, held, on_page=lambda page: advance(page.read))
     if json:
