@@ -8,7 +8,7 @@ import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress
 from titian.cli.requested import outcome_json, request_json, show_outcome
-from titian.cli.selection import Selection, chosen, comma, instant
+from titian.cli.selection import Agreement, Selection, chosen, comma, instant
 from titian.cli.session import acting
 from titian.cli.terminal import say
 from titian.core.errors import InvalidInput
@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False)
 )
 def release(
     selection: Selection,
-    agreement: Annotated[str, typer.Option("--to", help="The agreement: name, alias or id.", show_default=False)],
+    agreement: Agreement,
     home: Home = DEFAULT_HOME,
     party: Annotated[list[str] | None, typer.Option("--only", help="Release to this party only.")] = None,
     purpose: Annotated[str | None, typer.Option(help="What the release is for, with commas; else all of it.")] = None,

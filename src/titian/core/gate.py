@@ -149,6 +149,10 @@ class Session(Protocol):
         """The same for one word, among what has come in since this was last asked and :meth:`looked` was called."""
         ...
 
+    def unlooked(self, words: Collection[str]) -> bool:
+        """Whether anything has come in since all of these words were looked for."""
+        ...
+
     def looked(self, words: Collection[str]) -> None:
         """Remember up to where these words were looked for."""
         ...

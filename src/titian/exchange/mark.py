@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +13,9 @@ from titian.core.errors import Forbidden, InvalidInput, Refused
 from titian.core.gate import Gate, Session
 from titian.core.marking import HANDLING_EXTENSION, Handling, handling_definition, read_handling
 from titian.core.people import Actor, Permission
-from titian.core.survey import VOCABULARY, Facts, Held
+from titian.core.survey import VOCABULARY
 from titian.core.tlp import PAP_DEFINITIONS, PAP_IDS, TLP_1_IDS, TLP_DEFINITIONS, TLP_IDS, Pap, Tlp
-from titian.exchange.choose import choose
+from titian.exchange.choose import Chosen, choose
 from titian.exchange.release import incoming
 from titian.exchange.withdraw import follow
 
@@ -95,7 +95,7 @@ class Mark:
                 for held in chosen.graph.read(chosen.support)
                 if held.id.startswith("marking-definition--")
             }
-            marked = self._write(session, chosen.graph.read(ids), chosen.survey.facts, wish, definitions)
+            marked = self._write(session, chosen, ids, wish, definitions)
             withdrawn = follow(session, [one for one, _ in marked])
             session.record(actor.id, "mark", "selection", why,
                            {"marked": [one for one, _ in marked], "wish": msgspec.to_builtins(wish)})  # fmt: skip
@@ -105,20 +105,19 @@ class Mark:
     def _write(
         self,
         session: Session,
-        objects: Iterable[Held],
-        facts: Mapping[str, Facts],
+        chosen: Chosen,
+        ids: Collection[str],
         wish: Wish,
         definitions: Mapping[str, bytes],
     ) -> list[tuple[str, int]]:
         written: list[tuple[str, int]] = []
         batches: dict[int, tuple[dict[str, bytes], list[str]]] = {}
-        held = list(objects)
-        graph = session.find(one.id for one in held)
-        for one in held:
+        facts = chosen.survey.facts
+        for one in chosen.graph.read(ids):
             refs, added = _refs(facts[one.id].marks, wish, definitions)
             if refs == list(facts[one.id].marks):
                 continue
-            number = graph.collection(one.id)
+            number = chosen.graph.collection(one.id)
             new, gone = batches.setdefault(number, ({}, []))
             new.update(added)
             new[one.id] = _remarked(one.raw, refs, session.at)
@@ -144,17 +143,10 @@ def _refs(marks: Sequence[str], wish: Wish, definitions: Mapping[str, bytes]) ->
     for mark in marks:
         body = _handling_only(definitions.get(mark))
         if body is not None:
-            said = read_handling(body)
-            handling = Handling(
-                **{name: mine if (mine := getattr(handling, name)) is not None else getattr(said, name)
-                   for name in Handling.__struct_fields__}
-            )  # fmt: skip
+            handling = _over(handling, read_handling(body))
         elif not ((wish.tlp and mark in _ALL_TLP) or (wish.pap and mark in PAP_IDS.values())):
             kept.append(mark)
-    handling = Handling(
-        **{name: wished if (wished := getattr(wish.handling, name)) is not None else getattr(handling, name)
-           for name in Handling.__struct_fields__}
-    )  # fmt: skip
+    handling = _over(wish.handling, handling)
     added: dict[str, bytes] = {}
     if wish.tlp:
         added[TLP_IDS[wish.tlp]] = TLP_DEFINITIONS[wish.tlp]
@@ -165,6 +157,12 @@ def _refs(marks: Sequence[str], wish: Wish, definitions: Mapping[str, bytes]) ->
         added[identifier] = raw
     refs = [*kept, *added]
     return (list(marks), {}) if set(refs) == set(marks) else (refs, added)
+
+
+def _over(first: Handling, second: Handling) -> Handling:
+    """What the first says, and where it says nothing the second."""
+    said = {name: value for name in Handling.__struct_fields__ if (value := getattr(first, name)) is not None}
+    return msgspec.structs.replace(second, **said)
 
 
 def _handling_only(raw: bytes | None) -> Mapping[str, Any] | None:

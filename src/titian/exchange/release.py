@@ -29,8 +29,6 @@ _UNDISCUSSED: Final = frozenset({Tlp.CLEAR, Tlp.GREEN})
 """Levels that may go without a second person, if nothing else asks for one."""
 _SHOWN: Final = 5
 
-Progress = Callable[[int], None]
-
 
 class Seen(msgspec.Struct, frozen=True):
     """What one party would see: the projection, and the texts that tell what it withholds."""

@@ -5,7 +5,6 @@ Other objects that expire are no longer shown to anybody else; these are no long
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +31,7 @@ class Retention:
     def tick(self) -> int:
         """Delete what is over by now; how many objects that were, with those that cannot stand without them."""
         with self._gate.reading() as session:
-            if not any(self._over(session, expired) for expired in self._expired(session)):
+            if not session.unlooked(self._expired(session)):
                 return 0
         with self._gate.writing() as session:
             expired = self._expired(session)
@@ -68,16 +67,15 @@ def _forget(session: Session, over: set[str]) -> set[str]:
     """Delete objects, what cannot stand without them, and every other reference to them."""
     gone = set(over)
     while True:
-        held = {facts.id: (facts, one) for one in session.find(session.bearing(gone)) if (facts := facts_of(one))}
+        graph = session.find(session.bearing(gone))
+        held = {one.id: (facts_of(one), one) for one in graph}
         further = {i for i, (facts, _) in held.items() if i not in gone and _falls(facts, gone)}
         if not further:
             break
         gone |= further
     left = [one for i, (_, one) in held.items() if i not in gone]
-    graph = session.find(one.id for one in left)
-    numbers = {one.id: graph.collection(one.id) for one in left}
     own = session.register().directory.own
-    remade = [(numbers[one.id], _without(one, gone, own, session)) for one in left]
+    remade = [(graph.collection(one.id), _without(one, gone, own, session)) for one in left]
     # Earlier versions name what is gone as well.
     session.erase({*gone, *(one.id for one in left)})
     for number, raw in remade:
@@ -87,9 +85,8 @@ def _forget(session: Session, over: set[str]) -> set[str]:
     return gone
 
 
-def _falls(facts: Facts, gone: Iterable[str]) -> bool:
-    lost = set(gone)
-    return not lost.isdisjoint(facts.ends) or bool(facts.some and lost.issuperset(facts.some))
+def _falls(facts: Facts, gone: set[str]) -> bool:
+    return not gone.isdisjoint(facts.ends) or bool(facts.some and gone.issuperset(facts.some))
 
 
 def _without(held: Held, gone: set[str], own: str, session: Session) -> bytes:

@@ -90,7 +90,7 @@ def recheck(session: Session, collection: HeldCollection, *, ended: Collection[s
     :returns: identifiers of what the party no longer sees.
     """
     live = session.live(collection)
-    gone = {one.shown for one in live if one.shown in set(ended)}
+    gone = {one.shown for one in live} & set(ended)
     while True:
         left = [one for one in live if one.shown not in gone]
         step = _Step(session, collection, left)

@@ -30,6 +30,8 @@ _SOURCE: Final = "release"
 _EDGE: Final = ""
 """Stands for no object among those that end, but for the next instant at which the terms of a release change."""
 _LOOKED: Final = "retention"
+_CHANGES: Final = "changes"
+"""Beside the words that were looked for: the state of the collections when they were. No word is written so."""
 _request: Final = msgspec.msgpack.Decoder(Request).decode
 _query: Final = msgspec.json.Decoder(Query).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -99,10 +101,20 @@ class StoreSession:
         """The same for one word, among what has come in since it was last looked for."""
         return Holdings(self.tx, self._store.log).bearing([word], since=self._places().get(word, 0))
 
+    def unlooked(self, words: Many[str]) -> bool:
+        """Whether anything has come in since all of these words were looked for."""
+        places = self._places()
+        return any(word not in places for word in words) or (bool(words) and places[_CHANGES] != self._changes())
+
+    def _changes(self) -> int:
+        """A number that grows with every change of what any collection holds."""
+        row = self.tx.one("SELECT coalesce(sum(generation), 0) FROM collections")
+        return int(row[0]) if row else 0
+
     def looked(self, words: Many[str]) -> None:
         """Remember up to where these words were looked for."""
         last = Holdings(self.tx, self._store.log).last_segment()
-        state = msgspec.json.encode({**self._places(), **dict.fromkeys(words, last)})
+        state = msgspec.json.encode({**self._places(), **dict.fromkeys(words, last), _CHANGES: self._changes()})
         self.tx.run("DELETE FROM cursors WHERE name = ?", _LOOKED)
         self.tx.run("INSERT INTO cursors (name, state, written) VALUES (?, ?, ?)", _LOOKED, state, self.at)
 
