@@ -72,20 +72,16 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     return (figure.what, reach, reached, met, figure.measured, figure.against, figure.peer, figure.note)
 
 
-def page(figures: Sequence[Figure], command: str, seconds: float) -> str:
+def page(figures: Sequence[Figure], command: str, seconds: float, *, title: str, intro: str) -> str:
     """The documentation page: how it was made, on what, the table, and what falls short."""
     short = [figure for figure in figures if figure.met is False]
     silent = [figure for figure in figures if figure.ratio is None]
     lines = [
-        "# Benchmarks",
+        f"# {title}",
         "",
         f"Made by `{command}` in {seconds / 60:.1f} minutes, on {machine()}.",
         "",
-        "Every ratio is the median over rounds in which both sides were measured in turn. The limit is the "
-        "same web stack (Litestar on Granian, one worker) sending constant bytes from memory; for writing "
-        "it is `orjson.loads` and one durable SQLite transaction a batch, without HTTP, validation or index. "
-        "Rates are shown as median (least to most). The node runs with its default settings, but for "
-        "`requests_per_second = 0`: the bound on one key's requests is off.",
+        intro,
         "",
         table(figures),
         "",
