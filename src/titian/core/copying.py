@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from titian.core.redaction import Json, Path, cut, is_catalogued, leads_somewhere, rename
+from titian.core.redaction import Json, Path, cut, is_catalogued, leads_somewhere
 from titian.core.stix import Timestamp
-from titian.core.survey import Facts, Held, recipients, references
+from titian.core.survey import Facts, Held, recipients, renamed
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -133,32 +133,34 @@ class Copyist:
         redacted = self.redact(held)
         if redacted is None:
             return None
-        parts = redacted[0].get("granular_markings", ())
-        marks = tuple(part["marking_ref"] for part in parts if "marking_ref" in part)
-        named = frozenset(references(_encode(redacted[0])))
-        copy = rename(redacted[0], self.names)
-        if "object_marking_refs" in copy:
+        copy, removed = redacted
+        marks = tuple(part["marking_ref"] for part in copy.get("granular_markings", ()) if "marking_ref" in part)
+        raw, named = renamed(copy, self.names)
+        if not self.names.keys().isdisjoint(copy.get("object_marking_refs", ())):
             # Two handlings can have become one: that there were two is not told.
-            copy["object_marking_refs"] = list(dict.fromkeys(copy["object_marking_refs"]))
-        digest = hashlib.sha256(_encode(copy)).digest()
-        version = self._version(held.id, copy, digest)
-        return _encode(copy), Change(Copy(copy["id"], version, digest), tuple(redacted[1]), marks, named)
+            made = _decode(raw)
+            raw = _encode(made | {"object_marking_refs": list(dict.fromkeys(made["object_marking_refs"]))})
+        digest = hashlib.sha256(raw).digest()
+        shown = self.names.get(held.id, held.id)
+        version, later = self._version(held.id, shown, digest)
+        if later is not None:
+            raw = _encode(_decode(raw) | {"modified": later})
+        return raw, Change(Copy(shown, version, digest), tuple(removed), marks, named)
 
-    def _version(self, identifier: str, copy: Json, digest: bytes) -> int | None:
-        """Give a copy that says something else than it did a later version than it had (law 4)."""
+    def _version(self, identifier: str, shown: str, digest: bytes) -> tuple[int | None, str | None]:
+        """Give a copy that says something else than it did a later version than it had (law 4); also as it is to be
+        written where that is not what its source says."""
         written = self.facts[identifier].version
         if written is None:
-            return None
+            return None, None
         version = Timestamp.parse(written).micros
         before = self.copies.get(identifier)
-        if before is None or before.version is None or before.shown != copy["id"]:
-            return version
+        if before is None or before.version is None or before.shown != shown:
+            return version, None
         if before.digest == digest:
             later = before.version
         elif before.version < version:
-            return version
+            return version, None
         else:
             later = before.version - before.version % _MILLISECOND + _MILLISECOND
-        if later != version:
-            copy["modified"] = Timestamp.from_micros(later).text
-        return later
+        return later, Timestamp.from_micros(later).text if later != version else None

@@ -42,7 +42,8 @@ _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u
 """Scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese, and Korean's particles."""
 
 
-_DEFANGED: Final = re.compile(r"\s*[\[({]\s*(\.|dot|://|:|/|@|at)\s*[\])}]\s*")
+_BRACKETED: Final = re.compile(r"[\[({]\s*(\.|dot|://|:|/|@|at)\s*[\])}]")
+_DEFANGED: Final = re.compile(rf"\s*{_BRACKETED.pattern}\s*")
 _MEANT: Final = {"dot": ".", "at": "@"}
 
 
@@ -66,7 +67,7 @@ def plain(text: str) -> str:
     text = text.casefold()
     if "hxxp" in text:
         text = text.replace("hxxp", "http")
-    if "[" in text or "(" in text or "{" in text:
+    if _BRACKETED.search(text):
         text = _DEFANGED.sub(lambda found: _MEANT.get(found[1], found[1]), text)
     return text
 
@@ -148,13 +149,27 @@ def _collect(graph: Graph, projections: Sequence[Projection]) -> _Secrets:
 
 def _hits(machine: Any, values: Sequence[str], raw: bytes) -> set[str]:
     """The values that stand in an object's JSON as words of their own."""
-    text = raw.decode() if b"\\" not in raw else "\n".join(text for _, text in texts(_decode(raw)))
+    text = raw.decode() if b"\\" not in raw else "\n".join(_strings(_decode(raw)))
     text = plain(text)
     return {
         values[which]
         for which, start, end in machine.find_matches_as_indexes(text, overlapping=True)
         if _is_word(text, start, end)
     }
+
+
+def _strings(value: Any) -> list[str]:
+    """Every string among the values of an object, in any order."""
+    found, waiting = [], [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return found
 
 
 def _is_word(text: str, start: int, end: int) -> bool:
@@ -179,7 +194,7 @@ def _attribute(
         if is_identifier(text) or path[0] in ("id", "type"):
             continue
         # Identifiers as they are written are blotted out by the projection itself.
-        compared = plain(_IDENTIFIER.sub(" ", text))
+        compared = plain(_IDENTIFIER.sub(" ", text) if "--" in text else text)
         for value in machine:
             at = compared.find(value)
             while at >= 0 and not _is_word(compared, at, at + len(value)):

@@ -18,7 +18,7 @@ import msgspec
 
 from titian.core.agreement import Consent
 from titian.core.copying import Change, Copyist, Shown
-from titian.core.marking import HANDLING_EXTENSION, UNMARKED, Marking, handling_definition, read_handling, well_known
+from titian.core.marking import HANDLING_EXTENSION, Marking, handling_definition, read_handling, well_known
 from titian.core.redaction import (
     Path,
     copy_id,
@@ -146,10 +146,7 @@ class _Work:
 
     def project(self) -> Projection:
         """Decide, follow the graph until nothing changes, then make the copies."""
-        for facts in self.facts.values():
-            decision = self._decide(facts)
-            if isinstance(decision, Withheld):
-                self.withheld[facts.id] = decision
+        self._decide_all()
         self._name_markings()
         self._follow([*self.withheld, *sorted(ref for ref in self.outside if not self._visible(ref))])
         changed = self.changed = self._copies()
@@ -175,18 +172,17 @@ class _Work:
 
     def _drop_idle_support(self) -> None:
         """Withhold definitions and creators that nothing which goes names: they would tell of what does not go."""
-        idle = {
-            i: facts for i, facts in self.facts.items()
-            if (facts.type == "marking-definition" or i in self.support) and i not in self.withheld
-        }  # fmt: skip
-        named: set[str] = set()
-        for identifier, facts in self.facts.items() if idle else ():
-            if identifier not in idle and identifier not in self.withheld:
-                named.update(self._support_of(facts))
-        while found := named & idle.keys():
-            for identifier in found:
-                named.update(self._support_of(idle.pop(identifier)))
-        for identifier in idle:
+        idle = {*self.survey.definitions, *self.support} & self.facts.keys() - self.withheld.keys()
+        goes = (facts for i, facts in self.facts.items() if i not in self.withheld and i not in idle)
+        for facts in goes:
+            waiting = [facts]
+            while waiting and idle:
+                found = idle.intersection(self._support_of(waiting.pop()))
+                idle -= found
+                waiting += [self.facts[identifier] for identifier in found]
+            if not idle:
+                break
+        for identifier in [one for one in self.facts if one in idle] if idle else ():
             self.withheld[identifier] = Withheld("unused", "Nothing that goes to this party names it.")
 
     def _support_of(self, facts: Facts) -> Iterable[str]:
@@ -211,6 +207,22 @@ class _Work:
         return [mark for part in _granular(facts.parts) if (mark := part.get("marking_ref")) is not None]
 
     # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _decide_all(self) -> None:
+        """Decide on each object. Most are like others before them: what decides on them is the same."""
+        like: dict[tuple[Any, ...], tuple[Decision, bool]] = {}
+        alone = {*self.survey.definitions, *self.consented}
+        for identifier, facts in self.facts.items():
+            case = (facts.marks, facts.creator, facts.received_from, facts.personal)
+            known = like.get(case)
+            if known is None or facts.parts is not None or identifier in alone:
+                known = self._decide(facts), identifier in self.sourceless
+                if facts.parts is None and identifier not in alone:
+                    like[case] = known
+            if known[1]:
+                self.sourceless.add(identifier)
+            if type(known[0]) is Withheld:
+                self.withheld[identifier] = known[0]
 
     def _decide(self, facts: Facts) -> Decision:
         if facts.type == "marking-definition" and not facts.marks:
@@ -376,10 +388,9 @@ class _Work:
     def _name_markings(self) -> None:
         """Put another handling in the place of one that names others besides the recipient (who may not know of them),
         and withhold one of which that cannot be done."""
-        for identifier, facts in self.facts.items():
-            if facts.type != "marking-definition" or identifier in self.withheld:
+        for identifier, marking in self.survey.definitions.items():
+            if identifier in self.withheld:
                 continue
-            marking = self.survey.definition(identifier) or UNMARKED
             named = frozenset[str]().union(*marking.releasable_to)
             if named <= self.terms.names | self.terms.ours:
                 continue
@@ -398,6 +409,8 @@ class _Work:
     def _changed_themselves(self) -> set[str]:
         changed: set[str] = set()
         hidden = bool(self.withheld) or any(not self._visible(ref) for ref in self.outside)
+        if not (hidden or self.cuts or self.sourceless):
+            return changed
         cut_types = {i for i in self.cuts if i not in self.withheld}
         for identifier, facts in self.facts.items():
             if identifier in self.withheld or identifier in self.names:

@@ -90,7 +90,7 @@ def cut(source: Json, paths: Iterable[Path], keeps: Callable[[str], bool]) -> tu
     cutter = _Cutter(set(paths), keeps)
     made = cutter.value({name: value for name, value in source.items() if name != "granular_markings"}, ())
     copy: Json = {} if made is _GONE else made
-    granular = [one for part in source.get("granular_markings", ()) if (one := cutter.granular(part))]
+    granular = [one for part in source.get("granular_markings", ()) if (one := cutter.granular(part, copy))]
     if granular:
         copy["granular_markings"] = granular
     return copy, sorted(write_selector(path) for path in cutter.taken)
@@ -105,33 +105,39 @@ _LEFT_ALONE: Final = {("id",), ("created_by_ref",)}
 
 
 class _Cutter:
+    """``places`` holds, for each list that lost items, where those that are left went."""
+
     def __init__(self, paths: set[Path], keeps: Callable[[str], bool]) -> None:
         self.paths = paths
+        self.last_steps = {path[-1] if path else "" for path in paths}
         self.keeps = keeps
         self.taken: set[Path] = set()
-        self.moved: dict[Path, Path] = {}
+        self.places: dict[Path, dict[str | int, int]] = {}
 
-    def value(self, value: Any, path: Path, new: Path = ()) -> Any:
+    def value(self, value: Any, path: Path) -> Any:
         if path in self.paths:
             self.taken.add(path)
             return _GONE
-        if isinstance(value, str) and "--" in value and path not in _LEFT_ALONE:
-            value = self._text(value, path)
+        if isinstance(value, str):
+            return value if "--" not in value or path in _LEFT_ALONE else self._text(value, path)
         if isinstance(value, dict):
-            value = self._dict(value, path, new)
-        elif isinstance(value, list):
-            value = self._list(value, path, new)
-        if value is not _GONE:
-            self.moved[path] = new
-        return value
+            return self._dict(value, path)
+        return self._list(value, path) if isinstance(value, list) else value
 
-    def _dict(self, value: Json, path: Path, new: Path) -> Any:
+    def _is_plain(self, step: str | int, item: Any) -> bool:
+        """Whether nothing can be taken out of an item, wherever it stands: most are so, and that is quickly seen."""
+        kind = type(item)
+        return step not in self.last_steps and (
+            "--" not in item if kind is str else kind is not dict and kind is not list
+        )
+
+    def _dict(self, value: Json, path: Path) -> Any:
         kept = {}
         for name, item in value.items():
             if "--" in name and path != ("extensions",) and self._hides(name):
                 self.taken.add((*path, name))
                 continue
-            made = self.value(item, (*path, name), (*new, name))
+            made = item if self._is_plain(name, item) else self.value(item, (*path, name))
             if made is not _GONE:
                 kept[name] = made
         return kept if kept or not value else _GONE
@@ -139,12 +145,16 @@ class _Cutter:
     def _hides(self, name: str) -> bool:
         return any(not self.keeps(found) for found in _IDENTIFIER.findall(name))
 
-    def _list(self, value: list[Any], path: Path, new: Path) -> Any:
+    def _list(self, value: list[Any], path: Path) -> Any:
         items: list[Any] = []
+        places: dict[str | int, int] = {}
         for index, item in enumerate(value):
-            made = self.value(item, (*path, index), (*new, len(items)))
+            made = item if self._is_plain(index, item) else self.value(item, (*path, index))
             if made is not _GONE:
+                places[index] = len(items)
                 items.append(made)
+        if len(items) < len(value):
+            self.places[path] = places
         return items if items or not value else _GONE
 
     def _text(self, value: str, path: Path) -> Any:
@@ -158,14 +168,23 @@ class _Cutter:
             self.taken.add(path)
         return blotted
 
-    def granular(self, part: Json) -> Json | None:
-        """A granular marking with the places that are left, or nothing when none is."""
-        selectors = [
-            write_selector(self.moved[path])
-            for selector in part.get("selectors", ())
-            if (path := parse_selector(selector)) in self.moved
-        ]
+    def granular(self, part: Json, copy: Json) -> Json | None:
+        """A granular marking with the places that are left in a copy, or nothing when none is."""
+        moved = (self._moved(parse_selector(selector), copy) for selector in part.get("selectors", ()))
+        selectors = [write_selector(path) for path in moved if path is not None]
         return {**part, "selectors": selectors} if selectors else None
+
+    def _moved(self, path: Path, copy: Json) -> Path | None:
+        """Where something stands in a copy, or nothing when it does not."""
+        moved: list[str | int] = []
+        for depth, step in enumerate(path):
+            places = self.places.get(path[:depth])
+            if places is not None:
+                if step not in places:
+                    return None
+                step = places[step]
+            moved.append(step)
+        return tuple(moved) if leads_somewhere(copy, tuple(moved)) else None
 
 
 def rename(value: Any, names: Mapping[str, str]) -> Any:

@@ -14,6 +14,7 @@ import msgspec
 
 from titian.core.errors import InvalidInput
 from titian.core.marking import HANDLING_EXTENSION, UNMARKED, Marking, read_definition, well_known
+from titian.core.redaction import rename
 from titian.core.stix import SCO_TYPES
 
 
@@ -113,6 +114,7 @@ _extensions: Final = msgspec.json.Decoder(_Extended).decode
 _any: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 IDENTIFIER_TAIL: Final = re.compile(rb"--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CHAINED: Final = re.compile(IDENTIFIER_TAIL.pattern + rb"[a-z0-9-]")
 _OF_TYPES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 _LONGEST_TYPE: Final = 250
 _EXTENSION: Final = b'"extension-definition--'
@@ -140,6 +142,7 @@ _PLAIN_TYPES: Final = frozenset(SCO_TYPES) | {
     "intrusion-set", "location", "malware", "malware-analysis", "threat-actor", "tool", "vulnerability",
     "marking-definition", "extension-definition",
 }  # fmt: skip
+_STANDARD_TYPES: Final = _PLAIN_TYPES | _KNOWN_TYPES.keys()
 _PERSONAL_TYPES: Final = frozenset({"email-addr", "user-account"})
 
 
@@ -157,14 +160,39 @@ def references(raw: bytes) -> list[str]:
     """
     if b"\\" in raw:
         raw = msgspec.json.encode(_any(raw))
-    found = []
+    return [raw[begin:end].decode() for begin, end in _spans(raw)]
+
+
+def _spans(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each identifier begins and ends, in bytes without escapes."""
     for match in IDENTIFIER_TAIL.finditer(raw):
-        start = match.start()
+        start, end = match.span()
         before = raw[max(0, start - _LONGEST_TYPE) : start]
         kind = before[len(before.rstrip(_OF_TYPES)) :].lstrip(b"0123456789-")
         if kind:
-            found.append((kind + match[0]).decode())
-    return found
+            yield start - len(kind), end
+
+
+def renamed(copy: Mapping[str, Any], names: Mapping[str, str]) -> tuple[bytes, frozenset[str]]:
+    """Return the JSON of an object in which every identifier that has another name bears that one, and the identifiers
+    that were in it before."""
+    raw = msgspec.json.encode(copy)
+    if b"\\" in raw or _CHAINED.search(raw):
+        return msgspec.json.encode(rename(copy, names)), frozenset(references(raw))
+    named: set[str] = set()
+    pieces: list[bytes] = []
+    done = 0
+    for begin, end in _spans(raw):
+        identifier = raw[begin:end].decode()
+        named.add(identifier)
+        if identifier in names:
+            pieces += (raw[done:begin], names[identifier].encode())
+            done = end
+    other = [names[one] for one in named if one in names]
+    if len(other) > len(set(other)):
+        # Two that become one could be two keys of one object.
+        return msgspec.json.encode(rename(copy, names)), frozenset(named)
+    return b"".join((*pieces, raw[done:])), frozenset(named)
 
 
 def facts_of(held: Held) -> Facts:
@@ -206,8 +234,12 @@ def _known(head: _Head) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _is_plain(raw: bytes, head: _Head, facts: Facts) -> bool:
     """Whether an object holds no identifier that is not known already: there are as many as there are names."""
-    if facts.parts is not None or b"\\" in raw or (head.type not in _KNOWN_TYPES and head.type not in _PLAIN_TYPES):
+    if facts.parts is not None or head.type not in _STANDARD_TYPES or b"\\u" in raw:
         return False
+    # Where every pair of hyphens stands in an identifier that is known, there is no other. (Only \u can spell one.)
+    named = f"{facts.id} {facts.creator} {' '.join(facts.marks)} {' '.join(facts.refs)}"
+    if raw.count(b"--") == named.count("--"):
+        return True
     known = 1 + len(facts.marks) + (facts.creator is not None) + len(facts.refs)
     found = len(IDENTIFIER_TAIL.findall(raw))
     return found == known or (_EXTENSION in raw and found - len(_EXTENSION_KEY.findall(raw)) == known)
@@ -233,11 +265,11 @@ def _search(raw: bytes, facts: Facts) -> None:
 
 
 class Survey:
-    """The facts of a selection, in its order, and the marking definitions in it."""
+    """The facts of a selection, in its order, and what the marking definitions in it mean."""
 
     def __init__(self, graph: Iterable[Held] = ()) -> None:
         self.facts: dict[str, Facts] = {}
-        self._definitions: dict[str, Marking] = {}
+        self.definitions: dict[str, Marking] = {}
         self._markings: dict[tuple[str, ...], Marking] = {}
         self._outside: set[str] | None = None
         self.extend(graph)
@@ -252,7 +284,7 @@ class Survey:
             found.append(facts)
             self.facts[facts.id] = facts
             if facts.type == "marking-definition":
-                self._definitions[facts.id] = _definition(held.raw, facts.id)
+                self.definitions[facts.id] = _definition(held.raw, facts.id)
         return found
 
     def marking(self, marks: tuple[str, ...]) -> Marking:
@@ -261,25 +293,19 @@ class Survey:
         if found is None:
             found = UNMARKED
             for identifier in marks:
-                one = self._definitions.get(identifier) or well_known(identifier)
+                one = self.definitions.get(identifier) or well_known(identifier)
                 found = found.join(one or Marking(unknown=frozenset({identifier})))
             self._markings[marks] = found
         return found
 
-    def definition(self, identifier: str) -> Marking | None:
-        """Return the meaning of one marking definition in the selection."""
-        return self._definitions.get(identifier)
-
     def any_expiry(self) -> bool:
         """Whether anything in the selection may have an end: only definitions that are in it can say so."""
-        return any(marking.expires is not None for marking in self._definitions.values())
+        return any(marking.expires is not None for marking in self.definitions.values())
 
     def outside(self) -> set[str]:
         """Return the identifiers that are referred to and are not in the selection."""
         if self._outside is None:
-            named: set[str] = set()
-            for facts in self.facts.values():
-                named.update(facts.refs)
+            named = {ref for facts in self.facts.values() for ref in facts.refs}
             named.update(facts.creator for facts in self.facts.values() if facts.creator is not None)
             self._outside = named - self.facts.keys()
         return self._outside

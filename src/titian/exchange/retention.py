@@ -53,7 +53,9 @@ class Retention:
         return [
             one
             for one in survey.facts
-            if (marking := survey.definition(one)) and marking.expires is not None and marking.expires <= session.at
+            if (marking := survey.definitions.get(one))
+            and marking.expires is not None
+            and marking.expires <= session.at
         ]
 
     @staticmethod

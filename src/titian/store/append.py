@@ -68,17 +68,26 @@ class Batch:
     """One append to one collection: what it holds of the same ids, what is new, and the rows to write.
 
     Only what this collection holds decides what becomes of an object: who may write here and not read elsewhere
-    must not learn what is held there, nor block it (law 1).
+    must not learn what is held there, nor block it (law 1). With ``disputes``, the node's own people are told where
+    another collection holds something else under the same id and version.
     """
 
     def __init__(
-        self, tx: Transaction, collection: int, *, id_hash: Callable[[str], int], source: str, now: int
+        self,
+        tx: Transaction,
+        collection: int,
+        *,
+        id_hash: Callable[[str], int],
+        source: str,
+        now: int,
+        disputes: bool = True,
     ) -> None:
         self.id_hash = id_hash
         self.tx = tx
         self.collection = collection
         self.source = source
         self.now = now
+        self.disputes = disputes
         self.objects: dict[str, _Object] = {}
         self.entering: list[tuple[_Held, Incoming]] = []
         self.aside: list[tuple[str, Incoming, int]] = []
@@ -100,15 +109,16 @@ class Batch:
     def _load(self, hashes: dict[str, int], items: Sequence[Incoming]) -> dict[tuple[str, int], Row]:
         """Load what matters of the same objects; returns versions that other collections hold."""
         tx = self.tx
-        versions = sorted({item.version for item in items if item.version is not None})
+        versions = sorted({item.version for item in items if item.version is not None}) if self.disputes else []
         rows = tx.all(
             "SELECT id, version, versioned, digest, added, rank, segment, start, length, collection, text FROM entries "
             f"{tx.using('ix_entries_id')}WHERE {tx.among('id_hash')} "
-            f"AND ((collection = ? AND rank <> 0) OR {tx.among('version')})",
+            + (f"AND ((collection = ? AND rank <> 0) OR {tx.among('version')})" if versions else
+               "AND collection = ? AND rank <> 0"),
             tx.array(list(hashes.values())),
             self.collection,
-            tx.array(versions),
-        )
+            *([tx.array(versions)] if versions else []),
+        )  # fmt: skip
         elsewhere: dict[tuple[str, int], Row] = {}
         for row in rows:
             identifier, version, versioned, digest = row[:4]

@@ -286,7 +286,8 @@ class StoreSession:
         for digest, identifier in list(self._entries(num, digests, "digest")):
             if bytes(digest) != digests[identifier]:
                 log.remove(self.tx, num, identifier, Selection(versions=ALL))
-        outcomes = log.append(self.tx, num, batch, source=_SOURCE)
+        # What goes out was made from what is held: there is nothing to tell apart.
+        outcomes = log.append(self.tx, num, batch, source=_SOURCE, disputes=False)
         for one in outcomes:
             if one.outcome is Outcome.CONFLICT:
                 raise Refused(f"{one.id} was released before with another content of the same version.")

@@ -31,13 +31,18 @@ class Log:
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def append(self, tx: Transaction, collection: int, items: Sequence[Incoming], *, source: str) -> list[Appended]:
+    def append(
+        self, tx: Transaction, collection: int, items: Sequence[Incoming], *, source: str, disputes: bool = True
+    ) -> list[Appended]:
         """Append valid objects; what happened to each, in order.
 
         An exact duplicate is ``KNOWN``. Another content under a held ``(id, version)`` is a ``CONFLICT``: it goes
-        to the quarantine and what is held stays (law 4; STIX 2.1 section 3.6.2).
+        to the quarantine and what is held stays (law 4; STIX 2.1 section 3.6.2). With ``disputes``, so does what
+        differs from another collection's content, and it is held all the same.
         """
-        batch = Batch(tx, collection, id_hash=self.id_hash, source=source, now=self._clock())
+        batch = Batch(
+            tx, collection, id_hash=self.id_hash, source=source, now=self._clock(), disputes=disputes
+        )  # fmt: skip
         return batch.append(items)
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────

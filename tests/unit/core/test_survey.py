@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from support.stix import new_uuid
 from titian.core import tlp as t
 from titian.core.errors import InvalidInput
 from titian.core.marking import HANDLING_EXTENSION, UNMARKED, Handling, Marking, handling_definition
-from titian.core.survey import Facts, Held, Survey, facts_of, references
+from titian.core.redaction import rename
+from titian.core.stix import is_identifier
+from titian.core.survey import Facts, Held, Survey, facts_of, references, renamed
 from titian.core.tlp import Tlp
 
 
@@ -245,8 +248,25 @@ def test_several_markings_hold_together_wherever_their_definitions_stand() -> No
         assert survey.marking(survey.facts[TOOL].marks) == expected
     assert survey.marking((t.TLP_1_IDS[Tlp.AMBER], t.TLP_IDS[Tlp.GREEN])) == Marking(tlp=Tlp.AMBER)
     assert survey.marking(()) == UNMARKED
-    assert survey.definition(LISTING) == Marking(releasable_to=frozenset({frozenset({"JP"})}))
-    assert survey.definition(t.TLP_IDS[Tlp.RED]) is None
+    assert survey.definitions.get(LISTING) == Marking(releasable_to=frozenset({frozenset({"JP"})}))
+    assert survey.definitions.get(t.TLP_IDS[Tlp.RED]) is None
+
+
+_TWO = [f"tool--{n:08d}-0000-4000-8000-000000000000" for n in (1, 2)]
+_NAMED = st.sampled_from(
+    ["", "a", *_TWO, f"x-y-{_TWO[0]}", f"9-{_TWO[1]}", f"{_TWO[0]}--{_TWO[1][6:]}", f"\n{_TWO[0]} {_TWO[1]}", "--"]
+)
+_JSON = st.recursive(_NAMED, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMED, inner, max_size=3))
+
+
+@given(st.dictionaries(_NAMED, _JSON, max_size=3), st.dictionaries(_NAMED, st.sampled_from([*_TWO, "tool--3"])))
+def test_what_is_renamed_as_bytes_is_what_is_renamed_value_by_value(
+    source: dict[str, Any], names: dict[str, str]
+) -> None:
+    known = {one: name for one, name in names.items() if is_identifier(one)}
+    raw, named = renamed(source, known)
+    assert raw == msgspec.json.encode(rename(source, known))
+    assert named == set(references(msgspec.json.encode(source)))
 
 
 def test_law_2_a_marking_that_is_not_at_hand_is_unknown() -> None:
@@ -257,7 +277,7 @@ def test_law_2_a_marking_that_is_not_at_hand_is_unknown() -> None:
 @pytest.mark.parametrize("extensions", [5, {HANDLING_EXTENSION: {"expires": "soon"}}, {EXTENSION: {}}])
 def test_law_2_a_definition_that_cannot_be_read_is_unknown(extensions: Any) -> None:
     survey = Survey([held(STATEMENT, extensions=extensions)])
-    assert survey.marking((STATEMENT,)) == survey.definition(STATEMENT) == Marking(unknown=frozenset({STATEMENT}))
+    assert survey.marking((STATEMENT,)) == survey.definitions.get(STATEMENT) == Marking(unknown=frozenset({STATEMENT}))
 
 
 def test_a_definition_that_comes_under_a_known_identifier_can_only_close_it() -> None:
