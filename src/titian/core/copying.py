@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -164,3 +164,34 @@ class Copyist:
         else:
             later = before.version - before.version % _MILLISECOND + _MILLISECOND
         return later, Timestamp.from_micros(later).text if later != version else None
+
+
+def inner_first(links: Mapping[str, Sequence[str]]) -> list[str]:
+    """Order objects so that each comes after those that it refers to; a circle begins somewhere.
+
+    >>> inner_first({"a": ["b"], "b": ["c"], "c": []})
+    ['c', 'b', 'a']
+    """
+    ordered: list[str] = []
+    entered: set[str] = set()
+    for begin in sorted(links):
+        waiting = [(begin, False)]
+        while waiting:
+            identifier, left = waiting.pop()
+            if left:
+                ordered.append(identifier)
+            elif identifier not in entered:
+                entered.add(identifier)
+                waiting.append((identifier, True))
+                waiting += [(ref, False) for ref in links[identifier]]
+    return ordered
+
+
+def reachable(begin: str, links: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return an object and all that it refers to, however far."""
+    seen, waiting = {begin}, [begin]
+    while waiting:
+        further = set(links[waiting.pop()]) - seen
+        seen |= further
+        waiting += further
+    return seen

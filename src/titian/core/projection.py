@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.agreement import Consent
-from titian.core.copying import Change, Copyist, Shown
+from titian.core.copying import Change, Copyist, Shown, inner_first, reachable
 from titian.core.marking import HANDLING_EXTENSION, Marking, handling_definition, read_handling, well_known
 from titian.core.redaction import (
     Path,
@@ -452,13 +452,13 @@ class _Work:
             body = _encode(redacted[0])
             contents[held.id] = hashlib.sha256(_encode(rename(redacted[0], self.names))).digest()
             links[held.id] = sorted(unversioned & set(references(body)) - {held.id})
-        for identifier in _inner_first(links):
+        for identifier in inner_first(links):
             content = contents[identifier]
             if all(ref in self.names for ref in links[identifier]):
                 content += b"".join(self.names[ref].encode() for ref in links[identifier])
             else:
                 # A circle: it is named after everything in it.
-                content += b"".join(one.encode() + contents[one] for one in sorted(_reachable(identifier, links)))
+                content += b"".join(one.encode() + contents[one] for one in sorted(reachable(identifier, links)))
             self.names[identifier] = copy_id(self.key, self.audience, identifier, hashlib.sha256(content).digest())
 
     def _levels(self, released: Iterable[str]) -> frozenset[Tlp]:
@@ -482,29 +482,3 @@ class _Work:
             if expires is not None:
                 ends[identifier] = expires
         return ends
-
-
-def _inner_first(links: Mapping[str, Sequence[str]]) -> list[str]:
-    """Order objects so that each comes after those that it refers to; a circle begins somewhere."""
-    ordered: list[str] = []
-    entered: set[str] = set()
-    for begin in sorted(links):
-        waiting = [(begin, False)]
-        while waiting:
-            identifier, left = waiting.pop()
-            if left:
-                ordered.append(identifier)
-            elif identifier not in entered:
-                entered.add(identifier)
-                waiting.append((identifier, True))
-                waiting += [(ref, False) for ref in links[identifier]]
-    return ordered
-
-
-def _reachable(begin: str, links: Mapping[str, Sequence[str]]) -> set[str]:
-    seen, waiting = {begin}, [begin]
-    while waiting:
-        further = set(links[waiting.pop()]) - seen
-        seen |= further
-        waiting += further
-    return seen
