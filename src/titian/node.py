@@ -120,7 +120,7 @@ def open_node(
         people=People(store),
         acts=Acts(store),
         agreements=Agree(DirectoryBook(store, directory)),
-        exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats()),
+        exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats(), withdraw),
         release=Release(gate),
         mark=Mark(gate),
         withdraw=withdraw,

@@ -397,6 +397,21 @@ def test_law_9_a_consent_ends_by_the_clock(bench: Bench) -> None:
     assert bench.names("japan") == set()
 
 
+def test_law_9_a_consent_that_is_withdrawn_takes_back_what_went_on_by_it(bench: Bench) -> None:
+    kestrel, orchid = (received(bench, malware(name, by=RUSSIA, tlp=Tlp.AMBER)) for name in ("Kestrel", "Orchid"))
+    bench.node.agreements.consent("jp", "russia", [kestrel, orchid], BY)
+    bench.release(kestrel, orchid, to="jp")
+    assert bench.names("japan") == {"Kestrel", "Orchid"}
+    taken = bench.node.agreements.withdraw_consent("jp", "russia", [kestrel, party_id("japan")], BY)
+    assert taken == {kestrel}
+    assert bench.names("japan") == {"Orchid"}
+    bench.node.agreements.withdraw_consent("jp", "russia", [orchid], BY)
+    assert bench.names("japan") == set()
+    assert bench.node.agreements.read().directory.consents == ()
+    with pytest.raises(NotFound, match="consented to none"):
+        bench.node.agreements.withdraw_consent("jp", "russia", [orchid], BY)
+
+
 def test_law_9_a_community_that_a_list_names_is_left_by_the_clock(bench: Bench) -> None:
     bench.add_party("club", PartyKind.COMMUNITY)
     bench.node.agreements.join("japan", Tie(of="club", term=Term(None, bench.clock.now + DAY)), BY)

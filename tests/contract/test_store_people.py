@@ -253,6 +253,7 @@ def changes(people: People, by: Actor) -> list[Callable[[], object]]:
         lambda: people.disable("analyst", by=by),
         lambda: people.set_password("analyst", PASSWORD, by=by),
         lambda: people.set_totp("analyst", by=by),
+        lambda: people.enable("analyst", by=by),
     ]
 
 
@@ -281,6 +282,95 @@ def test_a_new_password_or_secret_ends_what_the_old_one_opened(people: People, b
     people.set_password("ana", "another good password", by=boss)
     refused(lambda: people.code(waiting, code_of(coded.totp, clock.now)))
     refused(lambda: people.password(Start().named("ana"), PASSWORD))
+
+
+def test_codes_are_kept_renewed_or_taken_away_with_a_password(people: People, boss: Actor, acts: Acts) -> None:
+    first = people.add("ana", Duty.ANALYST, by=boss, password=PASSWORD, totp=True)
+    kept = people.set_password("ana", "another good password", by=boss)
+    assert (kept.totp, last(acts).details["codes"]) == (first.totp, "kept")
+    renewed = people.set_password("ana", PASSWORD, by=boss, totp=True)
+    assert renewed.totp not in (None, first.totp)
+    assert last(acts).details["codes"] == "new"
+    assert people.set_password("ana", PASSWORD, by=boss, totp=False, why="lost the telephone").totp is None
+    assert (last(acts).details["codes"], last(acts).why) == ("none", "lost the telephone")
+    assert sign_in(people, "ana").actor.name == "ana", "no code is asked for any more"
+
+
+def test_a_person_who_is_enabled_signs_in_as_before(people: People, boss: Actor, acts: Acts) -> None:
+    ana = people.add("ana", Duty.ANALYST, by=boss, password=PASSWORD)
+    token = sign_in(people, "ana").token
+    with pytest.raises(Refused, match="not disabled"):
+        people.enable("ana", by=boss)
+    people.disable("ana", by=boss)
+    back = people.enable(" ana ", by=boss, why="back from leave")
+    assert (back.disabled, people.find("ana").disabled) == (None, None)
+    assert (last(acts).act, last(acts).person, last(acts).subject, last(acts).why) == (
+        "enable-person", boss.id, ana.id, "back from leave",
+    )  # fmt: skip
+    assert people.actor(token) is None, "what ended does not come back"
+    assert sign_in(people, "ana").actor.id == ana.id
+    with pytest.raises(NotFound):
+        people.enable("nobody there", by=boss)
+
+
+def never() -> str:
+    raise AssertionError("no code is asked for")
+
+
+NEW = "a bridge of two planks"
+
+
+def test_a_person_changes_their_own_password(people: People, boss: Actor, acts: Acts) -> None:
+    ana = people.add("ana", Duty.ANALYST, by=boss, password=PASSWORD)
+    token = sign_in(people, "ana").token
+    people.change_password("ana", PASSWORD, NEW, code=never, why="it was seen")
+    told = last(acts)
+    assert (told.act, told.person, told.subject, told.why) == ("set-password", ana.id, ana.id, "it was seen")
+    assert people.actor(token) is None
+    refused(lambda: people.password(Start().named("ana"), PASSWORD))
+    assert sign_in(people, "ana", NEW).actor.id == ana.id
+
+
+def test_ones_own_password_wants_the_old_one_and_the_code(people: People, boss: Actor, clock: Clock) -> None:
+    ana = people.add("ana", Duty.ANALYST, by=boss, password=PASSWORD, totp=True)
+    people.add("far", Duty.ANALYST, by=boss, issuer=ISSUER, subject="1")
+    wrong: list[Callable[[], object]] = [
+        lambda: people.change_password("ana", "wrong wrong wrong", NEW, code=never),
+        lambda: people.change_password("ana", "", NEW, code=never),
+        lambda: people.change_password("ana", PASSWORD, NEW, code=lambda: "000000"),
+        lambda: people.change_password("nobody there", PASSWORD, NEW, code=never),
+        lambda: people.change_password("far", PASSWORD, NEW, code=never),
+    ]
+    assert len({refused(each) for each in wrong}) == 1, "as signing in refuses it"
+    assert people.find("ana").failures == 2, "and it counts"
+    for new in ("short", PASSWORD):
+        with pytest.raises(InvalidInput):
+            people.change_password("ana", PASSWORD, new, code=never)
+    fresh = people.change_password("ana", PASSWORD, NEW, code=lambda: code_of(ana.totp, clock.now), totp=True)
+    assert fresh.totp not in (None, ana.totp)
+    refused(lambda: people.change_password("ana", NEW, PASSWORD, code=lambda: code_of(ana.totp, clock.now)))
+
+
+def test_what_was_changed_meanwhile_keeps_the_old_proof_out(
+    people: People, boss: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the old password and the new one an administrator may set another, or disable the person."""
+    people.add("ana", Duty.ANALYST, by=boss, password=PASSWORD)
+    proven = sign_in(people, "ana")
+    people.set_password("ana", "set by the administrator", by=boss)
+    monkeypatch.setattr(people, "password", lambda state, text: proven)
+    refused(lambda: people.change_password("ana", PASSWORD, NEW, code=never))
+    monkeypatch.undo()
+    assert sign_in(people, "ana", "set by the administrator").actor.name == "ana"
+
+
+def test_a_locked_account_changes_nothing(people: People, boss: Actor) -> None:
+    people.add("ana", Duty.ANALYST, by=boss, password=PASSWORD)
+    for _ in range(FAILURES):
+        refused(lambda: people.change_password("ana", "wrong wrong wrong", NEW, code=never))
+    refused(lambda: people.change_password("ana", PASSWORD, NEW, code=never))
+    people.set_password("ana", PASSWORD, by=boss)
+    assert sign_in(people, "ana").actor.name == "ana", "an administrator ends the lock"
 
 
 BAD: list[tuple[dict[str, Any], type[TitianError]]] = [
@@ -335,6 +425,19 @@ def test_acts_are_listed_newest_first_by_subject_and_page(acts: Acts, fresh_stor
     assert [one.details["n"] for one in acts.list("s0", before=acts.list("s0", limit=2)[-1].num)] == [0]
     assert acts.list("'; DROP TABLE acts; --") == []
     assert acts.list(limit=0) == []
+
+
+def test_acts_are_found_by_who_what_and_when(acts: Acts, fresh_store: Store) -> None:
+    with fresh_store.writing() as tx:
+        for number in range(6):
+            titian.store.acts.record(tx, at=100 + number, person=f"p{number % 3}", act=f"a{number % 2}", subject="s")
+    assert [one.at for one in acts.list(since=103)] == [105, 104, 103], "from that instant on"
+    assert [one.at for one in acts.list(people={"p1"})] == [104, 101]
+    assert [one.at for one in acts.list(people=["p0", "p1", "nobody"], acts=["a1"])] == [103, 101]
+    assert [one.at for one in acts.list(people={"p1"}, since=102, limit=5)] == [104]
+    assert [one.at for one in acts.list(acts={"a0"}, limit=2)] == [104, 102], "the latest of what fits"
+    assert acts.list(people=[]) == acts.list(acts=()) == [], "nobody's acts are none, not all"
+    assert acts.list(people=["' OR 1=1 --"]) == []
 
 
 def test_an_act_is_undone_with_what_it_tells_of(acts: Acts, fresh_store: Store) -> None:

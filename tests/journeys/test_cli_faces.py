@@ -251,6 +251,7 @@ def test_hostile_names_through_every_verb(new_node: Callable[[], Node], tmp_path
     in_terminal("keys", "list", *here)
     in_terminal("collections", "list", *here)
     first.serve()
+    in_terminal("collections", "add", HOSTILE, *there)
     pulled = plain(in_terminal("pull", first.url, "--collection", HOSTILE, "--key", key, *there))
     assert f"1 added to {HOSTILE}," in pulled
     assert f"Pulling {HOSTILE}"[:30] in pulled, "the bar names it"

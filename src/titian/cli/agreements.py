@@ -90,6 +90,7 @@ def list_verb(
         _list_public(json)
         return
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         held, now = opened.agreements.read(), opened.agreements.now()
     found = sorted(held.directory.agreements.values(), key=lambda one: one.name)
     shown = [show_agreement(held, one, now) for one in found]
@@ -121,6 +122,7 @@ def _list_public(json: bool) -> None:
 def show(agreement: Reference, home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """Show an agreement: its parties, who receives under it now and how, for what and until when."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         held, now = opened.agreements.read(), opened.agreements.now()
     shown = show_agreement(held, held.agreement(agreement), now)
     if json:
@@ -219,7 +221,9 @@ def members(
         raise typer.BadParameter("A party is taken out --until a day, not --from one.")
     told = ""
     with node(home) as opened:
-        if action is not None and party is not None:
+        if action is None or party is None:
+            acting(opened, home, Permission.READ)
+        else:
             by = By(person=acting(opened, home, Permission.MANAGE_AGREEMENTS).id, why=why)
             if action == "add":
                 opened.agreements.add_member(agreement, party, by, term=Term(moment(since), moment(until)))
@@ -246,15 +250,26 @@ def consent(
     objects: Annotated[list[str], typer.Option(help="Identifiers of objects, with commas or one by one.")],
     home: Home = DEFAULT_HOME,
     until: Until = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="They do so no more: what went on is taken back before the next answer.")
+    ] = False,
     why: Why = "",
     json: Json = False,
 ) -> None:
-    """Record that an originator lets objects of theirs go on under an agreement."""
+    """Record that an originator lets objects of theirs go on under an agreement, or does so no more."""
     wanted = [one.strip() for each in objects for one in each.split(",") if one.strip()]
     with node(home) as opened:
-        by = acting(opened, home, Permission.MANAGE_AGREEMENTS)
-        made = opened.agreements.consent(agreement, originator, wanted, By(person=by.id, why=why), until=moment(until))
-    if json:
+        by = By(person=acting(opened, home, Permission.MANAGE_AGREEMENTS).id, why=why)
+        if withdraw:
+            taken = sorted(opened.agreements.withdraw_consent(agreement, originator, wanted, by))
+        else:
+            made = opened.agreements.consent(agreement, originator, wanted, by, until=moment(until))
+    if withdraw:
+        if json:
+            print_json({"withdrawn": taken})
+        else:
+            say(f"{len(taken):,} objects go on no more.")
+    elif json:
         stop = None if made.until is None else instant_text(made.until)
         print_json({"id": made.id, "originator": made.originator, "objects": sorted(made.objects),
                     "agreement": made.agreement, "valid_until": stop})  # fmt: skip
@@ -329,6 +344,7 @@ def _say_dialogue(made: Dialogue) -> None:
 def list_dialogues(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the dialogues."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         held = opened.agreements.read()
     found = sorted(held.dialogues.values(), key=lambda one: one.name)
     if json:
@@ -349,6 +365,7 @@ def show_dialogue(
 ) -> None:
     """Show a dialogue: its parties, meetings, statements, and the agreements that came of it."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         held = opened.agreements.read()
     found = held.dialogue(dialogue)
     agreements = sorted(one.name for one in held.directory.agreements.values() if one.dialogue == found.id)

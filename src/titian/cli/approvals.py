@@ -2,38 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, table
-from titian.cli.requested import request_json
+from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress, table
+from titian.cli.requested import Now, now_of, request_json, show_request, shown_json
 from titian.cli.session import acting
 from titian.cli.terminal import say
 from titian.core.collection import timestamp
+from titian.core.errors import NotFound, TitianError
+from titian.core.gate import Request, State
 from titian.core.people import Permission
+from titian.exchange.choose import QUERY
+from titian.node import Node
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 
 
-@app.command(epilog="Example:  titian approvals --all")
+@app.command(epilog="Example:  titian approvals show 3f9c2a10")
 def approvals(
+    action: Annotated[str | None, typer.Argument(help="show; nothing lists them.")] = None,
+    request: Annotated[str | None, typer.Argument(help="The request's id, or how it begins.")] = None,
     home: Home = DEFAULT_HOME,
     everything: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False,
     stop: Annotated[str | None, typer.Option(help="Stop this standing rule, or take back this request.")] = None,
     why: Annotated[str, typer.Option(help="Why it is stopped.")] = "",
     json: Json = False,
 ) -> None:
-    """List the requests to release that wait for a second person, and the standing rules."""
+    """List the requests to release that wait for a second person, and the standing rules; or show one.
+
+    To show one says who asked, what for, what each party would see, and whether that is still so: what somebody wants
+    to know before they approve it.
+    """
+    if action not in (None, "show") or (action is None) != (request is None):
+        raise typer.BadParameter("Give nothing, or `show REQUEST`.")
+    if request is not None and (stop is not None or everything):
+        raise typer.BadParameter("One request is shown without --all and --stop.")
+    if request is not None:
+        _show(home, request, json)
+    elif stop is not None:
+        _stop(home, stop, why, json)
+    else:
+        _list(home, everything, json)
+
+
+def _stop(home: Path, reference: str, why: str, json: bool) -> None:
     with node(home) as opened:
-        if stop is not None:
-            actor = acting(opened, home, Permission.REQUEST_RELEASE)
-            stopped = opened.release.stop(actor, stop, why)
-            if json:
-                print_json(request_json(stopped))
-            else:
-                say(f"{stopped.id} is stopped.")
-            return
+        actor = acting(opened, home, Permission.REQUEST_RELEASE)
+        stopped = opened.release.stop(actor, reference, why)
+    if json:
+        print_json(request_json(stopped))
+    else:
+        say(f"{stopped.id} is stopped.")
+
+
+def _show(home: Path, reference: str, json: bool) -> None:
+    with node(home) as opened:
+        actor = acting(opened, home, Permission.READ)
+        found = _find(opened.release.requests(waiting_only=False), reference)
+        now = None
+        if found.state is State.WAITING and actor.may(Permission.PREVIEW):
+            with progress("Projecting", quiet=json):
+                now = _now(opened, found)
+        register = opened.agreements.read()
+    if json:
+        print_json(shown_json(found, register, now))
+    else:
+        show_request(found, register, now)
+
+
+def _find(requests: Sequence[Request], reference: str) -> Request:
+    """One request, by its identifier or the beginning of it when only one begins so."""
+    begun = [one for one in requests if one.id.startswith(reference)] if reference else []
+    exact = [one for one in begun if one.id == reference] or begun
+    if len(exact) != 1:
+        several = f"{len(exact):,} requests begin with {reference!r}."
+        raise NotFound(several if exact else f"There is no request {reference!r}.",
+                       advice="`titian approvals --all` lists them.")  # fmt: skip
+    return exact[0]
+
+
+def _now(opened: Node, request: Request) -> Now:
+    """What a preview of the same would show now, or why there is none."""
+    references = request.chosen if request.query is None else (f"{QUERY}{request.query}",)
+    try:
+        found = opened.release.preview(
+            references, request.agreement, parties=request.parties, purposes=request.purposes
+        )
+    except TitianError as error:
+        return Now(problem=error.message)
+    return now_of(request, found)
+
+
+def _list(home: Path, everything: bool, json: bool) -> None:
+    with node(home) as opened:
         acting(opened, home, Permission.READ)
         requests = opened.release.requests(waiting_only=not everything)
         names = opened.agreements.read()

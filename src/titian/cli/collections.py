@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, table
+from titian.cli.session import acting
 from titian.cli.terminal import say
 from titian.core.collection import Collection, Kind
+from titian.core.people import Permission
 
 app = typer.Typer(help="Add and list collections.", no_args_is_help=True, add_completion=False)
 
@@ -30,10 +32,11 @@ def add(
 ) -> None:
     """Add a collection and print its id."""
     with node(home) as opened:
+        actor = acting(opened, home, Permission.WRITE)
         sender = None if party is None else opened.agreements.read().party(party).id
         made = opened.collections.add(
             name, description=description, alias=alias, readable=not inbox, writable=not read_only,
-            received_from=sender,
+            received_from=sender, by=actor,
         )  # fmt: skip
     if json:
         print_json({"id": made.id, "name": made.name, "alias": made.alias})
@@ -45,6 +48,7 @@ def add(
 def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the collections with the number of object versions each holds."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         listed = opened.collections.list()
         register = opened.agreements.read()
     if json:

@@ -14,8 +14,10 @@ import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress, reasons
 from titian.cli.failure import reason
+from titian.cli.session import acting, noting
 from titian.cli.terminal import warn
 from titian.core.errors import InvalidInput, Unavailable
+from titian.core.people import Permission
 
 app = typer.Typer(add_completion=False)
 
@@ -51,14 +53,18 @@ def export(
     if json and streamed:
         raise typer.BadParameter("--json needs -o FILE: standard output can hold only one of the two.")
     with node(home) as opened:
+        actor = acting(opened, home, Permission.READ)
         found = opened.collections.listed(collection)
         with (
             progress("Writing", found.count, quiet=json or streamed) as advance,
+            noting(opened, actor, "export", found.collection.id) as told,
             _written(None if streamed else output) as stream,
         ):
+            told |= {"format": format.value, "to": None if streamed else str(output)}
             report = opened.exchange.export(
                 found.collection, stream, format=format.value, every_version=every_version, progress=advance
             )
+            told["written"] = report.written
     if json:
         print_json(
             {

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, Json, file_progress, node, print_json, reasons, rejections
+from titian.cli.session import acting, noting
 from titian.cli.terminal import complain, say, warn
+from titian.core.people import Permission
 
 app = typer.Typer(add_completion=False)
 
@@ -40,8 +42,12 @@ def import_verb(
     cannot be read to its end does not keep the others from being taken in, but the exit status is 1.
     """
     with node(home) as opened, file_progress(quiet=json) as advance:
+        actor = acting(opened, home, Permission.WRITE)
         found = opened.collections.find(collection)
-        report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
+        with noting(opened, actor, "import", found.id) as told:
+            told |= {"files": [str(one) for one in files][:100], "marking": marking}
+            report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
+            told |= {"read": report.held.read, "added": report.held.added}
     for name, why in report.failed:
         complain(why if name in why else f"{name}: {why}")
     held = report.held

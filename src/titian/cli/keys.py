@@ -29,10 +29,12 @@ def add(
 ) -> None:
     """Make a key and print it. It is shown this once: the node keeps only its digest."""
     with node(home) as opened:
-        acting(opened, home, Permission.MANAGE_KEYS)
+        actor = acting(opened, home, Permission.MANAGE_KEYS)
         found = None if collection is None else opened.collections.find(collection)
         whose = None if party is None else opened.agreements.read().party(party)
-        key, secret = opened.keys.add(name, role, collection=found, party=None if whose is None else whose.id)
+        key, secret = opened.keys.add(
+            name, role, collection=found, party=None if whose is None else whose.id, by=actor
+        )  # fmt: skip
     if json:
         shown = {} if whose is None else {"party": whose.id}
         print_json({"name": key.name, "key": secret, "role": key.role.value, **shown})
@@ -45,6 +47,7 @@ def add(
 def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the keys, without the keys themselves."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         keys = opened.keys.list()
         names: dict[int | None, str] = {one.collection.num: one.collection.name for one in opened.collections.list()}
         register = opened.agreements.read()
@@ -87,12 +90,13 @@ def _second(moment: str | None) -> str:
 def revoke(
     name: Annotated[str, typer.Argument(help="The name of the key.")],
     home: Home = DEFAULT_HOME,
+    why: Annotated[str, typer.Option(help="Why; it stays in the record of acts.")] = "",
     json: Json = False,
 ) -> None:
     """Revoke a key: it is refused from the next request on."""
     with node(home) as opened:
-        acting(opened, home, Permission.MANAGE_KEYS)
-        key = opened.keys.revoke(name)
+        actor = acting(opened, home, Permission.MANAGE_KEYS)
+        key = opened.keys.revoke(name, why=why, by=actor)
     if json:
         print_json({"name": key.name, "role": key.role.value, "revoked": True})
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -17,6 +17,8 @@ from titian.core.tlp import parse_pap, parse_tlp
 from titian.exchange.mark import Wish
 
 app = typer.Typer(add_completion=False)
+SHOWN: Final = 20
+"""Identifiers that a list shows at most; ``--json`` has all."""
 
 
 @app.command(
@@ -54,13 +56,22 @@ def mark(
         done = opened.mark.mark(actor, chosen(selection), wish, why=why)
     if json:
         print_json(
-            {"marked": done.marked, "unchanged": done.unchanged, "theirs": done.theirs, "withdrawn": done.withdrawn}
-        )
+            {
+                "marked": done.marked, "unchanged": done.unchanged, "theirs": done.theirs,
+                "directory": done.directory, "stricter": done.stricter, "withdrawn": done.withdrawn,
+            }
+        )  # fmt: skip
         return
     say(f"{len(done.marked):,} marked, {len(done.unchanged):,} were marked so already.")
     if done.theirs:
         say(f"{len(done.theirs):,} came from others and stay as their makers marked them.")
+    if done.directory:
+        say(f"{len(done.directory):,} are of the directory (parties, agreements), whose own verbs mark them.")
+    if done.stricter:
+        say(f"{len(done.stricter):,} bear more than one TLP by what else marks them, and the strictest counts:")
+        for identifier, level in list(done.stricter.items())[:SHOWN]:
+            say(f"  {identifier}: {level.label}")
     for name, gone in done.withdrawn.items():
         say(f"{len(gone):,} taken back from {name}:")
-        for identifier in gone[:20]:
+        for identifier in gone[:SHOWN]:
             say(f"  {identifier}")

@@ -75,6 +75,7 @@ def add(
 def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the parties, and the communities that each is in now."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         held, now = opened.agreements.read(), opened.agreements.now()
     found = sorted(held.directory.parties.values(), key=lambda one: (one.kind is not PartyKind.COMMUNITY, one.name))
     shown = [show_party(held, one, now) for one in found]
@@ -112,6 +113,7 @@ def _called(party: Named) -> str:
 def show(party: Reference, home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """Show a party: what it is in, who is in it, and the agreements it is in."""
     with node(home) as opened:
+        acting(opened, home, Permission.READ)
         held, now = opened.agreements.read(), opened.agreements.now()
     shown = show_party(held, held.party(party), now)
     if json:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from titian.cli.ask import read_password
+from titian.cli.ask import read_code, read_password
 from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, table
-from titian.cli.session import acting
+from titian.cli.session import acting, forget, held_token
 from titian.cli.terminal import say, warn
 from titian.core.collection import timestamp
+from titian.core.errors import Forbidden
 from titian.core.passwords import provisioning_uri
 from titian.core.people import Duty, Permission, Person
+from titian.node import Node
 
-app = typer.Typer(help="Add, list and disable the people of this node.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Add, list and disable the people of this node, and give passwords.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 Name = Annotated[str, typer.Argument(help="The name they sign in with.")]
 Why = Annotated[str, typer.Option(help="Why; it stays in the record of acts.")]
@@ -53,11 +60,20 @@ def add(
             subject=oidc_subject, why=why,
         )  # fmt: skip
         node_name = opened.record.name
-    uri = None if person.totp is None else provisioning_uri(person.totp, account=person.name, node=node_name)
+    uri = _uri(person, node_name)
     if json:
         print_json(_shown(person) | {"totp": uri})
         return
     warn(f"{person.name} is {person.duty} of {node_name}.")
+    _say_uri(uri)
+
+
+def _uri(person: Person, node_name: str) -> str | None:
+    """The address for a person's authenticator, where they have codes."""
+    return None if person.totp is None else provisioning_uri(person.totp, account=person.name, node=node_name)
+
+
+def _say_uri(uri: str | None) -> None:
     if uri is not None:
         say(uri)
         warn("Give it to their authenticator now: it is not shown again.")
@@ -67,6 +83,9 @@ def add(
 def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the people, disabled ones too."""
     with node(home) as opened:
+        # Whoever may bring an administrator back has to see whom there is.
+        stranded = held_token(home) is None and opened.people.local_may(Permission.MANAGE_PEOPLE)
+        acting(opened, home, Permission.MANAGE_PEOPLE if stranded else Permission.READ)
         people = [_shown(person) for person in opened.people.list()]
     if json:
         print_json(people)
@@ -91,6 +110,82 @@ def disable(name: Name, home: Home = DEFAULT_HOME, why: Why = "", json: Json = F
         print_json(_shown(person))
     else:
         say(f"{person.name} is signed out, and cannot sign in any more.")
+
+
+@app.command(epilog='Example:  titian people enable analyst-one --why "back from leave"')
+def enable(
+    name: Name,
+    why: Annotated[str, typer.Option(help="Why; it stays in the record of acts.")],
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Let a disabled person sign in again, with what they signed in with before."""
+    with node(home) as opened:
+        by = acting(opened, home, Permission.MANAGE_PEOPLE)
+        person = opened.people.enable(name, by=by, why=why)
+    if json:
+        print_json(_shown(person))
+    else:
+        say(f"{person.name} can sign in again, as {person.duty}.")
+
+
+@app.command(epilog="Example:  titian people password analyst-one")
+def password(
+    name: Name,
+    home: Home = DEFAULT_HOME,
+    password_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--password-stdin", help="Read the password from standard input; for your own, the old one first."
+        ),
+    ] = False,
+    code: Annotated[str | None, typer.Option(help="For your own: the code that your authenticator shows.")] = None,
+    totp: Annotated[
+        bool | None,
+        typer.Option("--totp/--no-totp", help="Also another address for an authenticator, or no code any more."),
+    ] = None,
+    why: Why = "",
+    json: Json = False,
+) -> None:
+    """Give a person another password: an administrator to anybody, and each to themselves after the old one.
+
+    They are signed out everywhere. Codes stay as they are without --totp or --no-totp; only an administrator takes
+    them away, and from somebody else.
+    """
+    with node(home) as opened:
+        if _is_own(opened, home, name):
+            person = _change_own(opened, name, password_stdin, code, totp, why)
+            # The session that it was done in has ended, too; that of another person would stay.
+            if (kept := held_token(home, {})) is not None and opened.people.session(kept) is None:
+                forget(home)
+        else:
+            by = acting(opened, home, Permission.MANAGE_PEOPLE)
+            opened.people.find(name)
+            text = read_password(password_stdin, asking=f"New password for {name}", twice=True)
+            person = opened.people.set_password(name, text, by=by, totp=totp, why=why)
+        uri = _uri(person, opened.record.name) if totp else None
+    if json:
+        print_json(_shown(person) | ({} if uri is None else {"totp": uri}))
+        return
+    warn(f"{person.name} has another password, and is signed out everywhere.")
+    _say_uri(uri)
+
+
+def _is_own(opened: Node, home: Path, name: str) -> bool:
+    """Whether a name is that of who is signed in."""
+    token = held_token(home)
+    actor = None if token is None else opened.people.actor(token)
+    return actor is not None and actor.id == opened.people.find(name).id
+
+
+def _change_own(opened: Node, name: str, from_stdin: bool, code: str | None, totp: bool | None, why: str) -> Person:
+    if totp is False:
+        raise Forbidden("Nobody takes their own codes away.", advice="Ask another administrator.")
+    old = read_password(from_stdin, asking="Old password")
+    new = read_password(from_stdin, asking="New password", twice=True)
+    return opened.people.change_password(
+        name, old, new, code=lambda: read_code() if code is None else code, totp=totp is True, why=why
+    )
 
 
 def _shown(person: Person) -> dict[str, Any]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from titian.cli.common import table
 from titian.cli.terminal import say
+from titian.core.mentions import Mention
+from titian.core.release import Withheld
 from titian.exchange.release import Preview, Seen
 
-_SHOWN = 12
+_SHOWN: Final = 12
+_FEW: Final = 3
+"""Identifiers that stand for many of which the same is to be said."""
 
 
 def is_told(identifier: str, rule: str) -> bool:
@@ -33,12 +38,17 @@ def as_json(seen: Seen) -> dict[str, Any]:
             {"id": identifier, "as": change.copy.shown, "removed": list(change.removed)}
             for identifier, change in sorted(projection.changed.items())
         ],
-        "warnings": [
-            {"id": one.id, "path": one.path, "value": one.value, "of": one.of, "blocks": True,
-             "message": f"{one.path} names {one.value!r}, which is withheld."}
-            for one in seen.mentions
-        ],
-    }  # fmt: skip
+        "warnings": warnings_of(seen.mentions),
+    }
+
+
+def warnings_of(mentions: Iterable[Mention]) -> list[dict[str, Any]]:
+    """Texts that name what is withheld, as programs read them."""
+    return [
+        {"id": one.id, "path": one.path, "value": one.value, "of": one.of, "blocks": True,
+         "message": f"{one.path} names {one.value!r}, which is withheld."}
+        for one in mentions
+    ]  # fmt: skip
 
 
 def merged(preview: Preview) -> dict[str, Any]:
@@ -87,13 +97,44 @@ def _show_party(seen: Seen) -> None:
     if len(seen.projection.released) > _SHOWN:
         kinds = Counter(one.partition("--")[0] for one in seen.projection.released)
         say(f"  … in all  {', '.join(f'{count:,} {kind}' for kind, count in kinds.most_common())}")
-    withheld = {i: why for i, why in seen.projection.withheld.items() if is_told(i, why.rule)}
-    for identifier, why in list(withheld.items())[:_SHOWN]:
-        say(f"  withheld  {identifier}: {why.reason}  [{why.rule}]")
-    if len(withheld) > _SHOWN:
+    _show_withheld({i: why for i, why in seen.projection.withheld.items() if is_told(i, why.rule)})
+    show_warnings(seen.mentions)
+
+
+def _show_withheld(withheld: Mapping[str, Withheld]) -> None:
+    """Print what is withheld; what shares a rule and a reason is one line, so that a rare reason is not drowned."""
+    equal: dict[tuple[str, str], list[str]] = {}
+    for identifier, why in withheld.items():
+        equal.setdefault((why.rule, why.reason), []).append(identifier)
+    for (rule, reason), ids in list(equal.items())[:_SHOWN]:
+        say(f"  withheld  {_some(ids)}: {reason}  [{rule}]")
+    if len(equal) > _SHOWN:
         rules = Counter(why.rule for why in withheld.values())
         say(f"  … in all  {', '.join(f'{count:,} by {rule}' for rule, count in rules.most_common())}")
-    for mention in seen.mentions[:_SHOWN]:
-        say(f"  BLOCKS    {mention.id}, {mention.path}: it names {mention.value!r}, which is withheld ({mention.of})")
-    if len(seen.mentions) > _SHOWN:
-        say(f"  … and {len(seen.mentions) - _SHOWN:,} more; --json lists them all.")
+
+
+def show_warnings(mentions: Iterable[Mention]) -> None:
+    """Print the texts that name what is withheld, one line for each value that they name."""
+    equal: dict[tuple[str, str], list[Mention]] = {}
+    for one in mentions:
+        equal.setdefault((one.value, one.of), []).append(one)
+    for (value, of), found in list(equal.items())[:_SHOWN]:
+        where = [f"{one.id}, {one.path}" for one in found]
+        if len(where) == 1:
+            say(f"  BLOCKS    {where[0]}: it names {value!r}, which is withheld ({of})")
+        else:
+            told = "; ".join(where[:_FEW]) + _further(len(where))
+            say(f"  BLOCKS    {len(where):,} texts name {value!r}, which is withheld ({of}): {told}")
+    if len(equal) > _SHOWN:
+        say(f"  … and {len(equal) - _SHOWN:,} more; --json lists them all.")
+
+
+def _some(ids: Sequence[str]) -> str:
+    """One identifier; of several how many, and the first few."""
+    if len(ids) == 1:
+        return ids[0]
+    return f"{len(ids):,} objects ({', '.join(ids[:_FEW])}{_further(len(ids))})"
+
+
+def _further(count: int) -> str:
+    return f" and {count - _FEW:,} more" if count > _FEW else ""

@@ -7,8 +7,12 @@ import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress, rejections
 from titian.cli.remote import CaFile, Key, KeyName, RemoteId, Url, remote_collection
+from titian.cli.session import acting, noting
 from titian.cli.terminal import say
+from titian.core.collection import Collection
 from titian.core.errors import NotFound
+from titian.core.people import Actor, Permission
+from titian.node import Node
 
 app = typer.Typer(add_completion=False)
 
@@ -33,16 +37,17 @@ def pull(
 
     What is not valid STIX 2.1 goes to the quarantine with its reason; nothing is dropped without a word.
     """
-    with node(home) as opened, remote_collection(url, collection, key, user, ca_file) as remote:
-        name = into or remote.collection.title
-        try:
-            held = opened.collections.find(name)
-        except NotFound:
-            # What comes from a server is its sender's, whoever that is: never ours to mark or to let go on (law 3).
-            sender = f"taxii:{urlsplit(url).hostname}" if party is None else opened.agreements.read().party(party).id
-            held = opened.collections.add(name, description=f"Pulled from {url}", received_from=sender)
-        with progress(f"Pulling {remote.collection.title}", quiet=json) as advance:
-            report = opened.exchange.pull(remote, held, on_page=lambda page: advance(page.read))
+    with node(home) as opened:
+        actor = acting(opened, home, Permission.WRITE)
+        with remote_collection(url, collection, key, user, ca_file) as remote:
+            held = _into(opened, url, into or remote.collection.title, party, actor)
+            with (
+                progress(f"Pulling {remote.collection.title}", quiet=json) as advance,
+                noting(opened, actor, "pull", held.id) as told,
+            ):
+                told["from"] = url
+                report = opened.exchange.pull(remote, held, on_page=lambda page: advance(page.read))
+                told |= {"read": report.held.read, "added": report.held.added}
     if json:
         print_json(
             {"read": report.held.read, "added": report.held.added, "known": report.held.known,
@@ -57,3 +62,13 @@ def pull(
         say(f"  skipped {line}")
     if len(report.skipped) > 20:
         say(f"  … and {len(report.skipped) - 20:,} more; --json lists them all.")
+
+
+def _into(opened: Node, url: str, name: str, party: str | None, by: Actor) -> Collection:
+    """The collection of that name, made if it is missing."""
+    try:
+        return opened.collections.find(name)
+    except NotFound:
+        # What comes from a server is its sender's, whoever that is: never ours to mark or to let go on (law 3).
+        sender = f"taxii:{urlsplit(url).hostname}" if party is None else opened.agreements.read().party(party).id
+        return opened.collections.add(name, description=f"Pulled from {url}", received_from=sender, by=by)

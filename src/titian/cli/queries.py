@@ -36,7 +36,7 @@ def add(
         topics=tuple(topic or ()), purposes=comma(purpose) or (),
     )  # fmt: skip
     with node(home) as opened:
-        opened.release.save_query(acting(opened, home, Permission.READ), query)
+        opened.release.save_query(acting(opened, home, Permission.REQUEST_RELEASE), query)
     if json:
         print_json(msgspec.to_builtins(query))
     else:

@@ -10,7 +10,7 @@ from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progre
 from titian.cli.requested import outcome_json, request_json, show_outcome
 from titian.cli.selection import Agreement, Selection, chosen, comma, instant
 from titian.cli.session import acting
-from titian.cli.terminal import say
+from titian.cli.terminal import say, warn
 from titian.core.errors import InvalidInput
 from titian.core.people import Permission
 from titian.exchange.choose import QUERY
@@ -57,6 +57,8 @@ def release(
                 actor, references, agreement, parties=party, purposes=comma(purpose), override=override
             )
         names = opened.agreements.read().label
+    if override is not None and outcome.request.override is None:
+        warn("No override was needed: no text that goes names what is withheld.")
     if json:
         print_json(outcome_json(outcome))
     else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from titian.core.errors import Forbidden
 from titian.core.people import Actor, Permission, Session, local_operator, permitting
@@ -17,7 +17,7 @@ from titian.node import Node
 VARIABLE: Final = "TITIAN_SESSION"
 """Holds a session token in the environment; it wins over the file."""
 FILE: Final = "session"
-_SIGN_IN: Final = "`titian login NAME` signs in; `titian people list` shows who can."
+_SIGN_IN: Final = "`titian login NAME` signs in; an administrator adds who is missing."
 _LONGEST: Final = 200
 
 
@@ -37,6 +37,19 @@ def acting(opened: Node, home: Path, permission: Permission, environment: Mappin
         raise Forbidden(f"{actor.name} is signed in as {actor.duty}, and may not {_words(permission)}.",
                         advice=f"Ask {_somebody(permission)}.")  # fmt: skip
     return actor
+
+
+@contextmanager
+def noting(opened: Node, actor: Actor, act: str, subject: str) -> Iterator[dict[str, Any]]:
+    """Record an act when the block ends, however it ends; what the block puts into the dictionary goes with it."""
+    details: dict[str, Any] = {}
+    try:
+        yield details
+    except BaseException as error:
+        details["failed"] = type(error).__name__
+        raise
+    finally:
+        opened.acts.add(actor.id, act, subject, details=details)
 
 
 def _operator(opened: Node, permission: Permission) -> Actor:

@@ -138,6 +138,10 @@ def local_operator(user: str) -> Actor:
     return Actor(f"{LOCAL}{user}", user, None)
 
 
+PROGRAM: Final = Actor(f"{LOCAL}program", "program", None)
+"""Who acts when a program uses the node as a library and does not say for whom."""
+
+
 def local_may(people: Iterable[Person], permission: Permission) -> bool:
     """Whether a local operator may do something on a node with these people.
 

@@ -309,6 +309,32 @@ class Agree:
         change, after = self._book.change(by.person, by.why, work)
         return next(one for one in after.directory.consents if one.id == change.details["consent"])
 
+    def withdraw_consent(self, agreement: str, originator: str, objects: Sequence[str], by: By) -> frozenset[str]:
+        """Take consents of an originator back, for some objects; what went on by them goes before the next answer.
+
+        :returns: the identifiers that a consent was held for. :raises NotFound: when it was held for none.
+        """
+
+        def work(held: Reading, now: int) -> Change:
+            terms, whose, gone = held.agreement(agreement), held.party(originator), frozenset(objects)
+            found = [
+                one for one in held.directory.consents
+                if (one.agreement, one.originator) == (terms.id, whose.id) and one.objects & gone
+            ]  # fmt: skip
+            if not found:
+                raise NotFound(f"{whose.name!r} has consented to none of these under {terms.name!r}.")
+            made = []
+            for one in found:
+                left = sorted(one.objects - gone)
+                changes: dict[str, object] = {"object_refs": left} if left else {"revoked": True}
+                made.append(revise(_mine(held, one.id, f"The consent {one.id}"), now, changes))
+            taken = sorted(gone & frozenset[str]().union(*(one.objects for one in found)))
+            return Change(objects=made, act="withdraw consent", subject=terms.id,
+                          details={"originator": whose.id, "objects": taken})  # fmt: skip
+
+        change, _ = self._book.change(by.person, by.why, work)
+        return frozenset(change.details["objects"])
+
     def add_dialogue(self, dialogue: Dialogue, parties: Sequence[str], by: By) -> Dialogue:
         """Add a dialogue between parties, given by identifier, alias or name. Raises :class:`AlreadyExists`."""
 

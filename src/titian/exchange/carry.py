@@ -15,6 +15,7 @@ from titian.core.collection import ALL, LAST, Collection, Selection
 from titian.core.errors import UnreadableFile
 from titian.core.view import Cursors, Problem, Progress, Shelf, Source, silent
 from titian.exchange.hold import BATCH, Hold, HoldReport
+from titian.exchange.withdraw import Withdraw
 
 
 class Formats(Protocol):
@@ -105,8 +106,9 @@ class ExportReport(msgspec.Struct):
 class Carry:
     """The verbs that move objects over the edge of the node."""
 
-    def __init__(self, shelf: Shelf, cursors: Cursors, hold: Hold, formats: Formats) -> None:
+    def __init__(self, shelf: Shelf, cursors: Cursors, hold: Hold, formats: Formats, withdraw: Withdraw) -> None:
         self._shelf = shelf
+        self._withdraw = withdraw
         self._cursors = cursors
         self._hold = hold
         self._formats = formats
@@ -233,9 +235,17 @@ class Carry:
                 on_page(held)
         return report
 
+    def check_push(self, collection: Collection) -> None:
+        """Whether a collection may be pushed now (law 1). Raises :class:`titian.core.errors.Refused`."""
+        self._withdraw.check_leaving(collection)
+
     def push(self, collection: Collection, remote: Remote, *, progress: Progress = silent) -> PushReport:
         """Send every object of a collection to a remote one. What is there already is accepted again (TAXII 2.1
-        section 5.5), so a push that was cut off is simply repeated."""
+        section 5.5), so a push that was cut off is simply repeated.
+
+        Raises :class:`titian.core.errors.Refused` for what may not leave, as :meth:`check_push` does.
+        """
+        self.check_push(collection)
         report = PushReport()
 
         def counted() -> Iterator[bytes]:

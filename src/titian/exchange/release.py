@@ -155,13 +155,15 @@ class Release:
             request = self._decidable(session, actor, identifier)
             if request.until is not None:
                 return self._stand(session, actor, request)
-            preview, graph = self._again(session, request)
-            changed = _difference(request.previewed, {one.party: one.fingerprint for one in preview.seen})
-            further = sorted(set(_told_by(preview)) - set(request.told))
-            if changed is None and further:
-                changed = f"A text now names what is withheld: {further[0]}."
-            if changed is None:
-                return self._carry_out(session, actor, request, preview.seen, graph)
+            try:
+                preview, graph = self._again(session, request)
+            except (InvalidInput, NotFound, Refused) as error:
+                changed = error.message
+            else:
+                difference = _changed_since(request, preview)
+                if difference is None:
+                    return self._carry_out(session, actor, request, preview.seen, graph)
+                changed = difference
             failed = _decided(request, State.FAILED, actor, session.at, changed)
             session.keep_request(failed)
             session.record(actor.id, "release-failed", request.id, changed, {})
@@ -282,7 +284,7 @@ class Release:
 
     def save_query(self, actor: Actor, query: Query) -> None:
         """Save a query under its name."""
-        _allow(actor, Permission.READ)
+        _allow(actor, Permission.REQUEST_RELEASE)
         with self._gate.writing() as session:
             used = [one for one in session.requests({State.STANDING, State.WAITING}) if one.query == query.name]
             if used and session.query(query.name) != query:
@@ -298,6 +300,7 @@ class Release:
 
     def drop_query(self, actor: Actor, name: str) -> None:
         """Remove a saved query; a rule that stands on it finds nothing any more."""
+        _allow(actor, Permission.REQUEST_RELEASE)
         with self._gate.writing() as session:
             if not session.drop_query(name):
                 raise NotFound(f"There is no saved query {name!r}.")
@@ -427,6 +430,15 @@ def _told(request: Request) -> dict[str, object]:
         "chosen": len(request.chosen),
         "parties": {party: len(shown) for party, shown in request.previewed.items()},
     }
+
+
+def _changed_since(request: Request, preview: Preview) -> str | None:
+    """Say what is different from what was requested, or nothing."""
+    changed = _difference(request.previewed, {one.party: one.fingerprint for one in preview.seen})
+    further = sorted(set(_told_by(preview)) - set(request.told))
+    if changed is None and further:
+        changed = f"A text now names what is withheld: {further[0]}."
+    return changed
 
 
 def _difference(before: Mapping[str, Mapping[str, bytes]], now: Mapping[str, Mapping[str, bytes]]) -> str | None:

@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.collection import Collection as HeldCollection
-from titian.core.collection import Incoming
+from titian.core.collection import Incoming, Kind
 from titian.core.copying import Copy
-from titian.core.errors import InvalidInput
+from titian.core.errors import InvalidInput, Refused
 from titian.core.gate import Gate, Live, Put, Session
 from titian.core.marking import well_known
 from titian.core.party import Directory
@@ -34,6 +34,33 @@ class Withdraw:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+
+    def check_leaving(self, collection: HeldCollection) -> None:
+        """Whether a collection may be sent away as it is: nothing leaves but what was released, to those who receive it
+        now (law 1). Where there are no agreements, what is our own is ours to send. What has ended is taken out first.
+
+        :raises Refused: when it may not.
+        """
+        self.tick()
+        with self._gate.reading() as session:
+            directory = session.register().directory
+            if collection.kind is Kind.RELEASED:
+                agreement = directory.agreements.get(collection.agreement or "")
+                if agreement is None or collection.party not in directory.audience(agreement, session.at):
+                    raise Refused(
+                        f"Nobody receives {collection.name} any more.",
+                        advice="The agreement has ended, or the party has left: `titian agreements show` tells.",
+                    )
+            elif collection.kind is not Kind.OWN:
+                raise Refused(
+                    f"{collection.name} holds what is not this node's own to send.",
+                    advice="`titian release` sends what its makers' markings allow, under an agreement.",
+                )
+            elif directory.agreements:
+                raise Refused(
+                    f"{collection.name} was released to nobody.",
+                    advice="`titian release` it under an agreement, then push the collection that this makes.",
+                )
 
     def tick(self) -> dict[str, tuple[str, ...]]:
         """Take back what has ended by now; returns it by the name of the collection that it was in."""
@@ -56,13 +83,15 @@ def narrowed(session: Session, before: Directory, after: Directory) -> None:
     """
     edge = after.next_edge(session.at)
     for collection in session.all_released():
-        terms = _terms_of(after, collection, session.at)
-        changed = terms is not None and terms != _terms_of(before, collection, session.at)
-        session.set_edge(collection, session.at if changed else edge)
+        now = _terms_of(after, collection, session.at)
+        was = _terms_of(before, collection, session.at)
+        # Further companions only allow more; whatever else is different may take something back.
+        same = now is None or (was is not None and now[1:] == was[1:] and now[0] >= was[0])
+        session.set_edge(collection, edge if same else session.at)
 
 
-def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tuple[object, ...] | None:
-    """What decides on a collection besides the objects: all of it can change the answer. None when it is closed."""
+def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tuple[frozenset[str], object] | None:
+    """What decides on a collection besides the objects: the companions, and all the rest. None when it is closed."""
     agreement = directory.agreements.get(collection.agreement or "")
     if agreement is None or collection.party is None or collection.party not in directory.parties:
         return None
@@ -71,7 +100,7 @@ def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tupl
         return None
     terms = terms_for(directory, agreement, collection.party, at=at)
     consents = tuple(one for one in directory.consents if one.agreement == agreement.id)
-    return (reach, terms.names, terms.companions, terms.purposes, consents)
+    return terms.companions, (reach, terms.names, terms.purposes, consents)
 
 
 def follow(session: Session, sources: Collection[str]) -> dict[str, tuple[str, ...]]:

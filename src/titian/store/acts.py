@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -58,13 +58,37 @@ class Acts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self, subject: str | None = None, *, limit: int = 100, before: int | None = None) -> list[Act]:
-        """The latest acts, newest first: on one subject, or on all. ``before`` is the ``num`` that a page ends at."""
-        wanted, values = [], []
-        for condition, value in (("subject = ?", subject), ("num < ?", before)):
+    def add(self, person: str, act: str, subject: str, why: str = "", details: Mapping[str, Any] | None = None) -> None:
+        """Add an act of something that was done in many transactions, as an import is, or in none."""
+        with self._store.writing() as tx:
+            at = self._store.clock()
+            record(tx, at=at, person=person, act=act, subject=subject, why=why, details=details)
+
+    def list(
+        self,
+        subject: str | None = None,
+        *,
+        limit: int = 100,
+        before: int | None = None,
+        since: int | None = None,
+        people: Collection[str] | None = None,
+        acts: Collection[str] | None = None,
+    ) -> list[Act]:
+        """The latest acts, newest first: on one subject, or on all; of some ``people`` (ids), or some ``acts`` (verbs).
+
+        ``before`` is the ``num`` that a page ends at, ``since`` an instant in microseconds, inclusive. At most
+        :data:`MOST` in one answer.
+        """
+        wanted: list[str] = []
+        values: list[Any] = []
+        for condition, value in (("subject = ?", subject), ("num < ?", before), ("at >= ?", since)):
             if value is not None:
                 wanted.append(condition)
                 values.append(value)
+        for column, among in (("person", people), ("act", acts)):
+            if among is not None:
+                wanted.append(f"{column} IN ({', '.join('?' * len(among))})" if among else "1 = 0")
+                values += among
         where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
         with self._store.reading() as tx:
             rows = tx.all(

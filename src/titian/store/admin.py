@@ -13,6 +13,8 @@ import msgspec
 from titian.core.access import Key, Role, mint
 from titian.core.collection import Collection, Kind
 from titian.core.errors import InvalidInput
+from titian.core.people import PROGRAM, Actor
+from titian.store.acts import record
 from titian.store.registry import (
     add_collection,
     add_key,
@@ -59,6 +61,7 @@ class Collections:
         readable: bool = True,
         writable: bool = True,
         received_from: str | None = None,
+        by: Actor = PROGRAM,
     ) -> Collection:
         """Add a collection; its id is a new UUIDv4. ``alias`` may stand in URLs in place of the id.
 
@@ -74,7 +77,10 @@ class Collections:
             kind=Kind.OWN if received_from is None else Kind.RECEIVED,
         )  # fmt: skip
         with self._store.writing() as tx:
-            return add_collection(tx, collection)
+            made = add_collection(tx, collection)
+            record(tx, at=made.created, person=by.id, act="add-collection", subject=made.id,
+                   details={"name": made.name, "received_from": received_from})  # fmt: skip
+            return made
 
     def list(self) -> list[Listed]:
         """Every collection with its count."""
@@ -109,7 +115,13 @@ class Keys:
         self._random = random
 
     def add(
-        self, name: str, role: Role, *, collection: Collection | None = None, party: str | None = None
+        self,
+        name: str,
+        role: Role,
+        *,
+        collection: Collection | None = None,
+        party: str | None = None,
+        by: Actor = PROGRAM,
     ) -> tuple[Key, str]:
         """Make a key; returns what the node keeps, and the key itself, which it does not keep.
 
@@ -129,6 +141,9 @@ class Keys:
                   collection=None if collection is None else collection.num)  # fmt: skip
         with self._store.writing() as tx:
             add_key(tx, key)
+            record(tx, at=key.created, person=by.id, act="add-key", subject=key.id,
+                   details={"name": key.name, "role": key.role.value, "party": party,
+                            "collection": None if collection is None else collection.id})  # fmt: skip
         return key, secret
 
     def list(self) -> list[Key]:
@@ -136,7 +151,10 @@ class Keys:
         with self._store.reading() as tx:
             return list_keys(tx)
 
-    def revoke(self, name: str) -> Key:
+    def revoke(self, name: str, *, why: str = "", by: Actor = PROGRAM) -> Key:
         """Revoke a key: it is refused from the next request on."""
         with self._store.writing() as tx:
-            return revoke_key(tx, name, self._store.clock())
+            at = self._store.clock()
+            key = revoke_key(tx, name, at)
+            record(tx, at=at, person=by.id, act="revoke-key", subject=key.id, why=why, details={"name": key.name})
+            return key

@@ -39,6 +39,7 @@ PREFIX: Final = "titian_session_"
 """Every session token starts so: no key does, and secret scanners can find a leaked one."""
 NOBODY: Final = "nobody"
 """Who tried to sign in under a name that there is none of. The name is not kept: it may be a password, misplaced."""
+_LATER: Final = "Wait a while, or ask an administrator of the node."
 _TOKEN: Final = re.compile(PREFIX + r"[a-z2-7]{32}\Z")
 _LONGEST_IDENTITY: Final = 1000
 _AT_ONCE: Final = 2
@@ -113,7 +114,7 @@ class People:
             _require(tx, by)
             _insert(tx, person)
             ways = {"password": password is not None, "totp": totp, "issuer": issuer, "subject": subject}
-            self._act(tx, by, "add-person", person.id, why, {"name": name, "duty": duty.value, **ways})
+            self._act(tx, by.id, "add-person", person.id, why, {"name": name, "duty": duty.value, **ways})
         return person
 
     def disable(self, name: str, *, by: Actor, why: str = "") -> Person:
@@ -129,38 +130,84 @@ class People:
             at = self._store.clock()
             tx.run("UPDATE people SET disabled = ? WHERE id = ?", at, person.id)
             ended = tx.run("DELETE FROM sessions WHERE person = ?", person.id)
-            self._act(tx, by, "disable-person", person.id, why, {"name": person.name, "sessions_ended": ended})
+            self._act(tx, by.id, "disable-person", person.id, why, {"name": person.name, "sessions_ended": ended})
         return msgspec.structs.replace(person, disabled=at)
 
-    def set_password(self, name: str, password: str, *, by: Actor, why: str = "") -> Person:
-        """Give a person another password; a lock and all sessions of the old one end."""
-        return self._renew(name, "set-password", by, why, password=self._hash(password))
+    def enable(self, name: str, *, by: Actor, why: str = "") -> Person:
+        """Let a disabled person sign in again, with what they signed in with before; a lock ends too.
 
-    def set_totp(self, name: str, *, by: Actor, why: str = "") -> Person:
-        """Give a person another secret for codes, to be shown once; all sessions end."""
-        return self._renew(name, "set-totp", by, why, totp=self._random(TOTP_BYTES), totp_step=0)
-
-    def _renew(self, name: str, act: str, by: Actor, why: str, **values: Any) -> Person:
+        Raises :class:`NotFound`, :class:`Refused` when they are not disabled, :class:`Forbidden`.
+        """
         with self._store.writing() as tx:
             _require(tx, by)
             person = _named(tx, name)
-            if person.password is None and "totp" in values:
+            if person.disabled is None:
+                raise Refused(f"{person.name!r} is not disabled.")
+            tx.run("UPDATE people SET disabled = NULL, failures = 0, locked_until = NULL WHERE id = ?", person.id)
+            self._act(tx, by.id, "enable-person", person.id, why, {"name": person.name})
+        return msgspec.structs.replace(person, disabled=None, failures=0, locked_until=None)
+
+    def set_password(self, name: str, password: str, *, by: Actor, totp: bool | None = None, why: str = "") -> Person:
+        """Give a person another password; a lock and all sessions of the old one end.
+
+        ``totp`` also gives another secret for codes, to be shown once, or with ``False`` wants none any more.
+        Raises :class:`NotFound`, :class:`InvalidInput` for what is no password, :class:`Forbidden`.
+        """
+        values = {"password": self._hash(password), **self._codes(totp)}
+        with self._store.writing() as tx:
+            _require(tx, by)
+            return self._renew(tx, _named(tx, name), "set-password", by.id, why, values)
+
+    def change_password(
+        self, name: str, old: str, new: str, *, code: Callable[[], str], totp: bool = False, why: str = ""
+    ) -> Person:
+        """Give oneself another password, after the old one and the ``code`` of the authenticator, asked where one is
+        wanted; ``totp`` gives another secret for codes too, to be shown once. All sessions end.
+
+        The old ones are taken as signing in takes them: wrong ones count, and lock the account. Raises
+        :class:`Forbidden` for them, :class:`InvalidInput` for a new one that is none, or is the old one.
+        """
+        if new_password(new) == unicodedata.normalize("NFC", old):
+            raise InvalidInput("The new password is the old one.", advice="Choose another.")
+        values = {"password": self._hash(new), **self._codes(totp or None)}
+        reached = self.password(Start().named(name), old)
+        proven = self.code(reached, code()) if isinstance(reached, PasswordHeld) else reached
+        with self._store.writing() as tx:
+            # Whatever was changed meanwhile has ended the session, too.
+            holder = self._holder(tx, proven.token)
+            if holder is None:
+                raise Forbidden(SENTENCE, advice=_LATER)
+            return self._renew(tx, holder[0], "set-password", holder[0].id, why, values)
+
+    def set_totp(self, name: str, *, by: Actor, why: str = "") -> Person:
+        """Give a person another secret for codes, to be shown once; all sessions end."""
+        with self._store.writing() as tx:
+            _require(tx, by)
+            person = _named(tx, name)
+            if person.password is None:
                 raise Refused(f"{person.name!r} has no password that a code could come after.")
-            fresh = msgspec.structs.replace(person, failures=0, locked_until=None, **values)
-            tx.run(
-                "UPDATE people SET password = ?, totp = ?, totp_step = ?, failures = 0, locked_until = NULL "
-                "WHERE id = ?",
-                fresh.password, fresh.totp, fresh.totp_step, fresh.id,
-            )  # fmt: skip
-            tx.run("DELETE FROM sessions WHERE person = ?", person.id)
-            self._act(tx, by, act, person.id, why, {"name": person.name})
+            return self._renew(tx, person, "set-totp", by.id, why, self._codes(True))
+
+    def _codes(self, totp: bool | None) -> dict[str, Any]:
+        """What changes in a row when codes are wanted anew, no more, or as before."""
+        return {} if totp is None else {"totp": self._random(TOTP_BYTES) if totp else None, "totp_step": 0}
+
+    def _renew(self, tx: Transaction, person: Person, act: str, by: str, why: str, values: Mapping[str, Any]) -> Person:
+        fresh = msgspec.structs.replace(person, failures=0, locked_until=None, **values)
+        tx.run(
+            "UPDATE people SET password = ?, totp = ?, totp_step = ?, failures = 0, locked_until = NULL WHERE id = ?",
+            fresh.password, fresh.totp, fresh.totp_step, fresh.id,
+        )  # fmt: skip
+        ended = tx.run("DELETE FROM sessions WHERE person = ?", person.id)
+        codes = "kept" if "totp" not in values else "none" if fresh.totp is None else "new"
+        self._act(tx, by, act, person.id, why, {"name": person.name, "codes": codes, "sessions_ended": ended})
         return fresh
 
     def _hash(self, password: str) -> str:
         return hash_password(new_password(password), self._random(SALT_BYTES), self._cost)
 
-    def _act(self, tx: Transaction, by: Actor, act: str, subject: str, why: str, details: Mapping[str, Any]) -> None:
-        record(tx, at=self._store.clock(), person=by.id, act=act, subject=subject, why=why, details=details)
+    def _act(self, tx: Transaction, by: str, act: str, subject: str, why: str, details: Mapping[str, Any]) -> None:
+        record(tx, at=self._store.clock(), person=by, act=act, subject=subject, why=why, details=details)
 
     # Signing in: each step reads the row again, and decides inside the transaction that writes its outcome.
 
@@ -235,11 +282,16 @@ class People:
         if not _TOKEN.match(token):
             return None
         with self._store.reading() as tx:
-            row = tx.one("SELECT person, expires FROM sessions WHERE digest = ?", _digest(token))
-            person = None if row is None else _find(tx, "id", row[0])
+            holder = self._holder(tx, token)
+        return None if holder is None else Session(token, acting_as(holder[0]), holder[1])
+
+    def _holder(self, tx: Transaction, token: str) -> tuple[Person, int] | None:
+        """Whose session a token opens, and until when, if it still does."""
+        row = tx.one("SELECT person, expires FROM sessions WHERE digest = ?", _digest(token))
+        person = None if row is None else _find(tx, "id", row[0])
         if row is None or person is None or person.disabled is not None or row[1] <= self._store.clock():
             return None
-        return Session(token, acting_as(person), row[1])
+        return person, row[1]
 
     def sign_out(self, token: str) -> bool:
         """End a session; whether there was one."""
@@ -254,7 +306,7 @@ class People:
 
 def _session(ended: PasswordHeld | Session | Denied) -> PasswordHeld | Session:
     if isinstance(ended, Denied):
-        raise Forbidden(SENTENCE, advice="Wait a while, or ask an administrator of the node.")
+        raise Forbidden(SENTENCE, advice=_LATER)
     return ended
 
 

@@ -49,6 +49,9 @@ FROM_THE_ISSUE = {
     ("preview",): ["--to", "--as", "--json"],
     ("release",): ["--to", "--json"],
     ("refuse",): ["--why"],
+    ("acts",): ["--since", "--who", "--what", "--limit", "--json"],
+    ("people", "enable"): ["--why"],
+    ("people", "password"): ["--password-stdin", "--totp", "--no-totp"],
 }
 
 

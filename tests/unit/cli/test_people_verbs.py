@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import titian.cli.login
 from support.nodes import environment, executable
-from titian.cli import app
+from titian.cli import app, main
 from titian.cli.ask import read_code, read_password
 from titian.cli.session import FILE, VARIABLE, acting, held_token
 from titian.core.errors import Forbidden, InvalidInput, TitianError
@@ -200,6 +200,113 @@ def test_what_is_no_password_adds_nobody(own: Terminal, given: str) -> None:
     own.refused("login", "ana", "--password-stdin", given=given)
 
 
+OTHER = "a bridge of two planks"
+
+
+def test_an_administrator_gives_a_password_and_codes(own: Terminal) -> None:
+    own.add("boss", "administrator")
+    own.login("boss")
+    own.add("ana", "analyst")
+    done = own.json("people", "password", "ana", "--password-stdin", "--totp", "--why", "forgotten", given=OTHER)
+    assert (done["name"], done["totp"].partition("?")[0]) == ("ana", "otpauth://totp/BSSN:ana")
+    assert "--code" in own.refused("login", "ana", "--password-stdin", given=OTHER)
+    done = own.json("people", "password", "ana", "--password-stdin", "--no-totp", given=PASSWORD)
+    assert done["totp"] is False
+    assert own.json("login", "ana", "--password-stdin", given=PASSWORD)["person"] == "ana"
+    own.login("boss")
+    told = own.run("people", "password", "ana", "--password-stdin", given=OTHER)
+    assert (told.exit_code, told.stdout) == (0, ""), "without another secret for codes there is nothing to keep"
+    assert "signed out everywhere" in told.stderr
+    own.refused("people", "password", "nobody there", "--password-stdin", given=OTHER)
+    assert OTHER not in own.out("acts", "--json", **{VARIABLE: auditor(own)})
+
+
+def auditor(own: Terminal) -> str:
+    """The session of an auditor."""
+    with open_node(own.home, environment={}) as opened:
+        by = acting(opened, own.home, Permission.MANAGE_PEOPLE, {})
+        opened.people.add("auditor-one", Duty.AUDITOR, by=by, issuer="https://login.example", subject="auditor")
+        return opened.people.identity("https://login.example", "auditor").token
+
+
+def test_a_person_changes_their_own_after_the_old_one(own: Terminal) -> None:
+    own.add("ana", "analyst")
+    own.login("ana")
+    change = ("people", "password", "ana", "--password-stdin")
+    assert "not accepted" in own.refused(*change, given=f"not the old one\n{OTHER}\n")
+    assert "12 to 256" in own.refused(*change, given=f"{PASSWORD}\n")
+    assert "Ask another administrator" in own.refused(*change, "--no-totp", given=f"{PASSWORD}\n{OTHER}\n")
+    assert own.json("login")["person"] == "ana", "nothing was changed, nobody is signed out"
+    own.out(*change, given=f"{PASSWORD}\n{OTHER}\n")
+    assert not (own.home / FILE).exists()
+    assert own.json("login", "ana", "--password-stdin", given=OTHER)["person"] == "ana"
+
+
+def test_nobody_changes_the_password_of_another(own: Terminal) -> None:
+    own.add("boss", "administrator")
+    own.login("boss")
+    for name in ("ana", "bea"):
+        own.add(name, "analyst")
+    own.login("ana")
+    said = own.refused("people", "password", "bea", "--password-stdin", given=f"{PASSWORD}\n{OTHER}\n")
+    assert "may not manage people" in said
+    assert own.login("bea")["person"] == "bea"
+
+
+def test_a_changed_password_leaves_the_session_of_another(own: Terminal) -> None:
+    """TITIAN_SESSION acts for ana; the file beside is of somebody else, and stays."""
+    own.add("ana", "analyst")
+    own.add("rel", "releaser")
+    ana = own.login("ana")["session"]
+    own.login("rel")
+    given = f"{PASSWORD}\n{OTHER}\n"
+    own.out("people", "password", "ana", "--password-stdin", given=given, **{VARIABLE: ana})
+    assert own.json("login")["person"] == "rel"
+
+
+def test_a_person_is_enabled_again(own: Terminal) -> None:
+    own.add("boss", "administrator")
+    own.login("boss")
+    own.add("ana", "analyst")
+    assert "not disabled" in own.refused("people", "enable", "ana", "--why", "x")
+    own.out("people", "disable", "ana")
+    assert "ana can sign in again, as analyst" in own.out("people", "enable", "ana", "--why", "back from leave")
+    assert own.login("ana")["person"] == "ana"
+    assert own.run("people", "enable", "ana").exit_code == 2, "why is not left out"
+
+
+# Acts
+
+
+def test_an_auditor_reads_the_acts(own: Terminal) -> None:
+    own.add("boss", "administrator")
+    own.login("boss")
+    own.out("people", "add", "ana", "--role", "analyst", "--password-stdin", "--why", "joined", given=PASSWORD)
+    assert "may not audit" in own.refused("acts"), "who makes the accounts does not read along"
+    session = {VARIABLE: auditor(own)}
+    listed = own.json("acts", **session)
+    assert [one["what"] for one in listed] == ["add-person", "sign-in", "add-person", "add-person", "sign-in"]
+    assert [one["num"] for one in listed] == sorted(one["num"] for one in listed), "the latest last"
+    assert set(listed[0]) == {"num", "at", "who", "person", "what", "on", "why", "details"}
+    assert (listed[2]["who"], listed[2]["why"], listed[2]["details"]["name"]) == ("boss", "joined", "ana")
+    assert listed[0]["who"].startswith(LOCAL)
+    printed = own.out("acts", **session)
+    assert "joined" in printed
+    assert listed[2]["on"] not in printed, "people are shown by name"
+    for options, wanted in (
+        (("--who", "boss"), {1, 2, 3}), (("--who", listed[0]["who"].removeprefix(LOCAL)), {0}),
+        (("--what", "sign in"), {1, 4}), (("--what", "Sign-In", "--who", "BOSS"), {1}), (("--limit", "2"), {3, 4}),
+        (("--since", listed[2]["at"]), {2, 3, 4}), (("--since", "2099-01-01"), set()), (("--who", "nobody"), set()),
+    ):  # fmt: skip
+        found = own.json("acts", *options, **session)
+        assert [one["num"] for one in found] == [listed[number]["num"] for number in sorted(wanted)], options
+    assert "No such act" in own.out("acts", "--what", "fly", **session)
+    assert "latest 2" in own.run("acts", "--limit", "2", **session).stderr
+    assert "is no date" in own.refused("acts", "--since", "yesterday", **session)
+    assert own.run("acts", "--limit", "0", **session).exit_code == 2
+    assert own.json("acts", **session) == listed, "to read is no act"
+
+
 def test_signing_in_and_out_at_once_is_refused(own: Terminal) -> None:
     assert "--out" in own.refused("login", "ana", "--out")
 
@@ -237,6 +344,20 @@ def test_a_new_password_that_is_not_kept(monkeypatch: pytest.MonkeyPatch, typed:
 def test_a_known_password_is_typed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(at_terminal(monkeypatch, "old")) == 0
     assert read_password(False, asking="Password") == "old"
+
+
+def test_ones_own_password_is_asked_for_old_then_new_twice(
+    own: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own.add("ana", "analyst")
+    own.login("ana")
+    asked = at_terminal(monkeypatch, PASSWORD, OTHER, OTHER)
+    monkeypatch.setattr("sys.argv", ["titian", "people", "password", "ana", "--home", str(own.home)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (None, 0), capsys.readouterr()
+    assert asked == ["Old password: ", "New password: ", "Again: "]
+    assert own.json("login", "ana", "--password-stdin", given=OTHER)["person"] == "ana"
 
 
 # OpenID Connect
