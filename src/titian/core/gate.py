@@ -89,8 +89,8 @@ class HeldGraph(Graph, Protocol):
         """The number of the collection in which it was found."""
         ...
 
-    def with_more(self, identifiers: Iterable[str]) -> HeldGraph:
-        """The same with further objects, as far as they are held."""
+    def extend(self, identifiers: Iterable[str]) -> None:
+        """Take further objects in, as far as they are held."""
         ...
 
 

@@ -211,7 +211,7 @@ class _Work:
     def _decide_all(self) -> None:
         """Decide on each object. Most are like others before them: what decides on them is the same."""
         like: dict[tuple[Any, ...], tuple[Decision, bool]] = {}
-        alone = {*self.survey.definitions, *self.consented}
+        alone = {*self.survey.definitions, *self.consented, *(i for i, one in self.facts.items() if one.contested)}
         for identifier, facts in self.facts.items():
             case = (facts.marks, facts.creator, facts.received_from, facts.personal)
             known = like.get(case)
@@ -225,6 +225,11 @@ class _Work:
                 self.withheld[identifier] = known[0]
 
     def _decide(self, facts: Facts) -> Decision:
+        if facts.contested:
+            return Withheld(
+                "contradiction",
+                "It is held with different markings of which none is the stricter. Mark it anew: then one holds.",
+            )
         if facts.type == "marking-definition" and not facts.marks:
             # It says how others are handled, and goes where they go.
             return Released()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,11 +20,12 @@ from titian.core.stix import SCO_TYPES
 
 class Held(msgspec.Struct, frozen=True, gc=False):
     """One object as it is held: its identifier and bytes, and the party it was received from (None for what began
-    here)."""
+    here). It is ``contested`` where another content of the same version is held, and neither is the stricter."""
 
     id: str
     raw: bytes
     received_from: str | None = None
+    contested: bool = False
 
 
 class Graph(Protocol):
@@ -58,6 +59,7 @@ class Facts(msgspec.Struct, gc=False):
     parts: bytes | None = None
     version: str | None = None
     personal: bool = False
+    contested: bool = False
 
     def supports(self) -> Iterator[str]:
         """Yield the identifiers of its creator and of its markings, those of its parts too."""
@@ -209,7 +211,7 @@ def facts_of(held: Held) -> Facts:
         ends, some = _known(head)
         facts = Facts(
             head.id, head.type, head.object_marking_refs, head.created_by_ref, held.received_from,
-            (*ends, *some), ends, some, bytes(head.granular_markings) or None, head.modified, personal,
+            (*ends, *some), ends, some, bytes(head.granular_markings) or None, head.modified, personal, held.contested,
         )  # fmt: skip
         if facts.parts is not None:
             _parts(facts.parts)
@@ -284,7 +286,8 @@ class Survey:
             found.append(facts)
             self.facts[facts.id] = facts
             if facts.type == "marking-definition":
-                self.definitions[facts.id] = _definition(held.raw, facts.id)
+                unknown = Marking(unknown=frozenset({facts.id}))
+                self.definitions[facts.id] = unknown if held.contested else _definition(held.raw, facts.id)
         return found
 
     def marking(self, marks: tuple[str, ...]) -> Marking:
@@ -316,3 +319,29 @@ def _definition(raw: bytes, identifier: str) -> Marking:
         return read_definition(raw)
     except InvalidInput:
         return Marking(unknown=frozenset({identifier}))
+
+
+def strictest(variants: Sequence[Held], marking: Callable[[tuple[str, ...]], Marking]) -> Held:
+    """Return the strictest of several contents of one version, or the first as contested when none is that.
+
+    One without a TLP, or with a marking that nobody knows, reaches nobody, and so is stricter than any other.
+
+    :param marking: what a list of markings means together.
+    """
+    facts = [facts_of(one) for one in variants]
+    first = variants[0]
+    if facts[0].type == "marking-definition" and well_known(first.id) is None:
+        # What it says is how others are handled: two that differ leave it open.
+        alike = len({_definition(one.raw, one.id) for one in variants}) == 1
+        return first if alike else msgspec.structs.replace(first, contested=True)
+    markings = [marking(one.marks) for one in facts]
+    for one, said in zip(variants, markings, strict=True):
+        if not said.reach:
+            return one
+    whole = markings[0]
+    for said in markings[1:]:
+        whole = whole.join(said)
+    for one, said in zip(variants, markings, strict=True):
+        if said == whole and len({other.parts for other in facts}) == 1:
+            return one
+    return msgspec.structs.replace(first, contested=True)

@@ -72,7 +72,7 @@ def complete(session: Session, ids: Sequence[str]) -> Chosen:
     new = survey.extend(graph)
     while inside:
         further = {ref for facts in new if facts.id in inside for ref in facts.refs} - survey.facts.keys()
-        graph = graph.with_more(further)
+        graph.extend(further)
         new = survey.extend(graph.read(further))
         inside = {facts.id for facts in new}
         chosen.update(dict.fromkeys(facts.id for facts in new))
@@ -80,7 +80,7 @@ def complete(session: Session, ids: Sequence[str]) -> Chosen:
     new = list(survey.facts.values())
     while new:
         names = {name for facts in new for name in facts.supports()} - survey.facts.keys()
-        graph = graph.with_more(names)
+        graph.extend(names)
         new = survey.extend(graph.read(names))
         support.update(facts.id for facts in new)
     alone = set(ids)

@@ -154,7 +154,7 @@ def _write(session: Session, chosen: Chosen, ids: Collection[str], markings: _Ma
     for one in chosen.graph.read(ids):
         marks = facts[one.id].marks
         refs = markings.refs(marks)
-        if refs == marks:
+        if refs == marks and not one.contested:
             continue
         new, gone = batches.setdefault(chosen.graph.collection(one.id), ({}, []))
         new.update(markings.missing(refs))

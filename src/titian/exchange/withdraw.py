@@ -164,7 +164,7 @@ class _Step:
         # What nobody chose: it stays while something names it. Definitions may have come in since.
         support = {one.source for one in self.live if one.source.startswith(_SUPPORT)}
         names = {name for facts in survey.facts.values() for name in facts.supports()} - survey.facts.keys()
-        self.graph = self.graph.with_more(names)
+        self.graph.extend(names)
         survey.extend(self.graph.read(names))
         shown = session.shown(collection, (), survey.facts.keys())
         return project(

@@ -80,26 +80,29 @@ class StoreSession:
 
     # ── what is held ──────────────────────────────────────────────────────────────────────────────────────
 
+    def _holdings(self) -> Holdings:
+        return Holdings(self.tx, self._store.log, self._store.node.identity)
+
     def find(self, identifiers: Iterable[str]) -> StoredGraph:
         """The latest version of each of these objects."""
-        return Holdings(self.tx, self._store.log).find(identifiers)
+        return self._holdings().find(identifiers)
 
     def matching(self, collections: Sequence[str], types: Sequence[str]) -> list[str]:
         """Identifiers of what is held."""
-        return Holdings(self.tx, self._store.log).matching(collections, types)
+        return self._holdings().matching(collections, types)
 
     def definitions(self) -> StoredGraph:
         """Every marking definition that is held."""
-        holdings = Holdings(self.tx, self._store.log)
+        holdings = self._holdings()
         return holdings.find(holdings.matching((), ("marking-definition",)))
 
     def bearing(self, words: Many[str]) -> list[str]:
         """Identifiers of what is held of which any version has one of these words in its bytes."""
-        return Holdings(self.tx, self._store.log).bearing(words)
+        return self._holdings().bearing(words)
 
     def bearing_since(self, word: str) -> list[str]:
         """The same for one word, among what has come in since it was last looked for."""
-        return Holdings(self.tx, self._store.log).bearing([word], since=self._places().get(word, 0))
+        return self._holdings().bearing([word], since=self._places().get(word, 0))
 
     def unlooked(self, words: Many[str]) -> bool:
         """Whether anything has come in since all of these words were looked for."""
@@ -113,7 +116,7 @@ class StoreSession:
 
     def looked(self, words: Many[str]) -> None:
         """Remember up to where these words were looked for."""
-        last = Holdings(self.tx, self._store.log).last_segment()
+        last = self._holdings().last_segment()
         state = msgspec.json.encode({**self._places(), **dict.fromkeys(words, last), _CHANGES: self._changes()})
         self.tx.run("DELETE FROM cursors WHERE name = ?", _LOOKED)
         self.tx.run("INSERT INTO cursors (name, state, written) VALUES (?, ?, ?)", _LOOKED, state, self.at)
@@ -124,11 +127,17 @@ class StoreSession:
 
     def erase(self, identifiers: Many[str]) -> None:
         """Take every version of objects out of everything that is held, bytes and all, quarantine too."""
-        Holdings(self.tx, self._store.log).erase(identifiers)
+        self._holdings().erase(identifiers)
 
     def replace(self, collection: int, items: Sequence[Incoming], *, gone: Sequence[str] = ()) -> None:
-        """Append new versions; what has no versions takes the place of what is there."""
+        """Append new versions; what has no versions takes the place of what is there, wherever it is our own."""
         log = self._store.log
+        alone = {item.id: item for item in items if item.version is None and item.id in gone}
+        own = {one.num for one in list_collections(self.tx) if one.kind is Kind.OWN} if alone else set()
+        for num, identifier in list(self._entries(None, alone, "collection")):
+            if num in own and num != collection:
+                log.remove(self.tx, num, identifier, Selection(versions=ALL))
+                log.append(self.tx, num, [alone[identifier]], source=_SOURCE, disputes=False)
         for identifier in gone:
             log.remove(self.tx, collection, identifier, Selection(versions=ALL))
         for done in log.append(self.tx, collection, items, source=_SOURCE):

@@ -10,8 +10,8 @@ import ahocorasick_rs
 import msgspec
 
 from titian.core.collection import ALL, Incoming, Kind, Selection, version_text
-from titian.core.survey import Held
-from titian.store.database import Row, Transaction
+from titian.core.survey import Held, Survey, facts_of, strictest
+from titian.store.database import Transaction
 from titian.store.log import Log
 from titian.store.pages import read_segments
 
@@ -33,6 +33,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     versioned: bool
     text: str | None
     digest: bytes
+    contested: bool = False
 
 
 class StoredGraph:
@@ -41,7 +42,7 @@ class StoredGraph:
     def __init__(self, holdings: Holdings, places: dict[str, Place]) -> None:
         self._holdings = holdings
         self._places = places
-        self._order = sorted(places.values(), key=lambda place: (place.collection, place.added))
+        self._order: list[Place] | None = None
 
     def ids(self) -> Collection[str]:
         """Identifiers of all that were found."""
@@ -62,32 +63,40 @@ class StoredGraph:
         """The number of the collection in which it was found."""
         return self._places[identifier].collection
 
-    def with_more(self, identifiers: Iterable[str]) -> StoredGraph:
-        """The same with further objects, as far as they are held."""
+    def extend(self, identifiers: Iterable[str]) -> None:
+        """Take further objects in, as far as they are held."""
         more = self._holdings.places(one for one in identifiers if one not in self._places)
-        return StoredGraph(self._holdings, self._places | more) if more else self
+        if more:
+            self._places.update(more)
+            self._order = None
+
+    def _ordered(self) -> list[Place]:
+        if self._order is None:
+            self._order = sorted(self._places.values(), key=_where)
+        return self._order
 
     def __iter__(self) -> Iterator[Held]:
-        return self._read(self._order)
+        return self._holdings.read(self._ordered())
 
     def read(self, identifiers: Collection[str]) -> Iterator[Held]:
         """Those of these objects that are in it, in its order."""
-        if len(identifiers) * 4 > len(self._order):
+        if len(identifiers) * 4 > len(self._places):
             wanted = identifiers if isinstance(identifiers, set | frozenset | dict) else set(identifiers)
-            return self._read([place for place in self._order if place.id in wanted])
+            return self._holdings.read([place for place in self._ordered() if place.id in wanted])
         found = [place for i in set(identifiers) if (place := self._places.get(i)) is not None]
-        return self._read(sorted(found, key=lambda place: (place.collection, place.added)))
+        return self._holdings.read(sorted(found, key=_where))
 
-    def _read(self, places: Sequence[Place]) -> Iterator[Held]:
-        data: dict[int, bytes] = {}
-        senders = self._holdings.senders
-        for index, place in enumerate(places):
-            whole = data.get(place.segment)
-            if whole is None:
-                data = read_segments(self._holdings.tx, _ahead(places, index))
-                whole = data[place.segment]
-            raw = whole[place.start : place.start + place.length]
-            yield Held(place.id, raw, senders.get(place.collection))
+
+def _where(place: Place) -> tuple[int, int]:
+    return place.collection, place.added
+
+
+def _latest(places: Sequence[Place]) -> list[Place]:
+    """Those of the latest version; all of what has no versions."""
+    if not all(place.versioned for place in places):
+        return list(places)
+    version = max(place.version for place in places)
+    return [place for place in places if place.version == version]
 
 
 def _ahead(places: Sequence[Place], index: int) -> list[int]:
@@ -103,9 +112,10 @@ def _ahead(places: Sequence[Place], index: int) -> list[int]:
 class Holdings:
     """What is held in the collections that are not released: found in one transaction."""
 
-    def __init__(self, tx: Transaction, log: Log) -> None:
+    def __init__(self, tx: Transaction, log: Log, own: str) -> None:
         self.tx = tx
         self._log = log
+        self._own = own
         rows = tx.all("SELECT num, name, kind, party FROM collections ORDER BY num")
         self._kinds = {int(num): Kind(kind) for num, _, kind, _ in rows}
         self._names = {str(name): int(num) for num, name, *_ in rows}
@@ -122,6 +132,7 @@ class Holdings:
         """Find where they lie."""
         wanted = list(dict.fromkeys(identifiers))
         places: dict[str, Place] = {}
+        several: dict[str, list[Place]] = {}
         for begin in range(0, len(wanted), _AT_ONCE):
             some = wanted[begin : begin + _AT_ONCE]
             hashes = self.tx.array([self._log.id_hash(identifier) for identifier in some])
@@ -131,27 +142,54 @@ class Holdings:
                 f"WHERE {self.tx.among('id_hash')} AND (rank & 1) = 1",
                 hashes,
             ):
-                if row[0] in asked and row[1] in self._held:
-                    self._offer(places, row)
+                identifier, collection, added, segment, start, length, version, versioned, text, digest = row
+                if identifier not in asked or collection not in self._held:
+                    continue
+                place = Place(
+                    identifier, collection, added, segment, start, length, version, bool(versioned), text, bytes(digest)
+                )
+                known = places.setdefault(identifier, place)
+                if known is not place:
+                    several.setdefault(identifier, [known]).append(place)
+        for identifier, found in several.items():
+            places[identifier] = self._one_of(sorted(found, key=_where))
         return places
 
-    def _offer(self, places: dict[str, Place], row: Row) -> None:
-        identifier, collection, added, segment, start, length, version, versioned, text, digest = row
-        place = Place(
-            identifier, collection, added, segment, start, length, version, bool(versioned), text, bytes(digest)
-        )
-        known = places.get(place.id)
-        if known is None or self._better(place, known):
-            places[place.id] = place
+    def _one_of(self, places: list[Place]) -> Place:
+        """Choose which of the latest versions that several collections hold counts, and of one version the content.
 
-    def _better(self, one: Place, other: Place) -> bool:
-        ours, theirs = self._is_own(one), self._is_own(other)
-        if not one.versioned or one.version == other.version:
-            return ours and not theirs
-        return one.version > other.version
+        Nobody else's later version stands in the place of what is our own. Where one version has several contents,
+        our own comes before what was received, and then the strictest.
+        """
+        ours = [one for one in places if self._kinds[one.collection] is not Kind.RECEIVED]
+        latest = _latest(places)
+        if ours and latest[0].version > _latest(ours)[0].version and self._made_here(_latest(ours)):
+            places = latest = _latest(ours)
+        found = [one for one in latest if one in ours] or latest
+        if len({one.digest for one in found}) == 1:
+            return found[0]
+        variants = [next(self.read([one])) for one in found]
+        # What says how others are handled is compared by itself: it could name another such, and that the first.
+        defining = variants[0].id.startswith("marking-definition--")
+        named = set() if defining else {mark for one in variants for mark in facts_of(one).marks}
+        meaning = Survey(self.find(named))
+        chosen = strictest(variants, meaning.marking)
+        place = next(place for place, one in zip(found, variants, strict=True) if one.raw == chosen.raw)
+        return msgspec.structs.replace(place, contested=chosen.contested)
 
-    def _is_own(self, place: Place) -> bool:
-        return self._kinds[place.collection] is not Kind.RECEIVED
+    def _made_here(self, places: Sequence[Place]) -> bool:
+        return any(facts_of(one).creator in (None, self._own) for one in self.read(places))
+
+    def read(self, places: Sequence[Place]) -> Iterator[Held]:
+        """Read what lies at some places, in their order."""
+        data: dict[int, bytes] = {}
+        for index, place in enumerate(places):
+            whole = data.get(place.segment)
+            if whole is None:
+                data = read_segments(self.tx, _ahead(places, index))
+                whole = data[place.segment]
+            raw = whole[place.start : place.start + place.length]
+            yield Held(place.id, raw, self.senders.get(place.collection), place.contested)
 
     def bearing(self, words: Collection[str], *, since: int = 0) -> list[str]:
         """Identifiers of objects of which any version holds one of these words, in segments from a number on."""

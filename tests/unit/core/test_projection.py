@@ -105,6 +105,26 @@ def test_decisions_are_made_for_each_sender_creator_and_person() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_consent_speaks_for_what_it_names_and_for_nothing_like_it(order: int) -> None:
+    named, like = (tool(name, AMBER, created_by_ref=FRIEND) for name in ("named", "like"))
+    consent = Consent(id="consent--1", originator=FRIEND, objects=frozenset({named["id"]}), agreement=AGREEMENT)
+    found = see(*[named, like][::order], consents=(consent,))
+    assert named["id"] in found.raw
+    assert found.why(like).rule == "originator-consent"
+
+
+def test_what_the_parts_of_one_object_decide_is_decided_for_no_other() -> None:
+    shut = tool("shut by a part", granular_markings=[marked(RED, "name")])
+    unnamed = tool("unnamed by a part", created_by_ref=OWN, granular_markings=[marked(UNNAMED, "name")])
+    free = [tool("before"), tool("before, of ours", created_by_ref=OWN)]
+    also = [tool("after"), tool("after, of ours", created_by_ref=OWN)]
+    found = see(*free, shut, unnamed, *also)
+    assert found.projection.changed.keys() == {unnamed["id"]}
+    assert [one for one in (*free, *also) if found.said.get(one["id"]) != one] == []
+    assert found.why(shut).rule == "granular-marking"
+
+
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 _BOTH = Withheld("granular-marking", "Too little is left of it, or a granular marking points to what it has not.")
@@ -302,6 +322,14 @@ def test_a_sighting_stands_on_each_place_once_even_if_its_creator_is_one() -> No
     made |= {"created_by_ref": gone["id"]}
     found = see(OPEN, there, gone, made)
     assert found.copy(made) == without(made) | {"where_sighted_refs": [there["id"]], "created_by_ref": OWN}
+
+
+def test_a_sighting_whose_places_go_still_needs_what_was_sighted() -> None:
+    there = make("identity", "there")
+    made = make("sighting", "s", sighting_of_ref=SHUT["id"], where_sighted_refs=[there["id"]])
+    assert see(SHUT, there, made).why(made) == Withheld(
+        "reference", f"It needs {SHUT['id']}, which is withheld (tlp-ceiling)."
+    )
 
 
 def test_what_was_released_before_is_there_under_the_name_it_was_given() -> None:

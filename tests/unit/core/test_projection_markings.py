@@ -12,6 +12,7 @@ from support.graphs import (
     AMBER,
     CLEAR,
     COMMUNITY,
+    DEFINITIONS,
     EXPIRED,
     FRIEND,
     GREEN,
@@ -100,15 +101,37 @@ def test_definitions_travel_with_what_they_mark_and_only_then() -> None:
     assert found.raw[inner] == msgspec.json.encode(next(o for o in world.objects if o["id"] == inner))
 
 
+SHUT_MARK = definition(msgspec.json.encode({
+    "type": "marking-definition", "spec_version": "2.1", "id": f"marking-definition--{fixed_uuid('shut')}",
+    "created": PAST, "definition_type": "statement", "definition": {"statement": "s"}, "object_marking_refs": [RED],
+}))  # fmt: skip
+
+
 def test_what_is_marked_with_a_withheld_definition_is_withheld() -> None:
-    shut = definition(msgspec.json.encode({
-        "type": "marking-definition", "spec_version": "2.1", "id": f"marking-definition--{fixed_uuid('shut')}",
-        "created": PAST, "definition_type": "statement", "definition": {"statement": "s"}, "object_marking_refs": [RED],
-    }))  # fmt: skip
-    whole, part = tool("t", CLEAR, shut), tool("p", description="d", granular_markings=[marked(shut, "description")])
+    whole = tool("t", CLEAR, SHUT_MARK)
+    part = tool("p", description="d", granular_markings=[marked(SHUT_MARK, "description")])
     found = see(whole, part)
-    assert found.why(whole).reason == f"It needs {shut}, which is withheld (tlp-ceiling)."
-    assert shut.encode() not in b"".join(found.raw.values())
+    assert found.why(whole).reason == f"It needs {SHUT_MARK}, which is withheld (tlp-ceiling)."
+    assert SHUT_MARK.encode() not in b"".join(found.raw.values())
+
+
+def test_a_report_needs_the_definitions_of_its_markings_whatever_is_left_of_its_list() -> None:
+    report = make("report", "r", GREEN, SHUT_MARK, object_refs=[OPEN["id"]])
+    assert see(OPEN, report).why(report).reason == f"It needs {SHUT_MARK}, which is withheld (tlp-ceiling)."
+
+
+def test_a_part_that_is_taken_out_needs_no_definition() -> None:
+    parts = [marked(SHUT_MARK, "description"), marked(RED, "description")]
+    held = tool("p", description="d", granular_markings=parts)
+    assert see(held).copy(held) == without(held, "description", "granular_markings")
+
+
+@pytest.mark.parametrize("mark", [RED, SHUT_MARK], ids=["may not go", "withheld itself"])
+def test_a_marking_of_no_part_keeps_nothing_else_back(mark: str) -> None:
+    """It is no STIX, and is not let in: should it be held all the same, the rest goes on."""
+    bad = tool("bad", granular_markings=[{"marking_ref": mark}])
+    projection, graph = World([bad, OPEN], directory()).with_definitions().project()
+    assert dict(projection.objects(graph))[OPEN["id"]] == graph.held[OPEN["id"]].raw
 
 
 def test_levels_are_the_strictest_of_each_object_that_goes_and_those_of_its_parts() -> None:
@@ -123,14 +146,16 @@ def test_levels_are_the_strictest_of_each_object_that_goes_and_those_of_its_part
 
 # ── handlings that name others ────────────────────────────────────────────────────────────────────────────
 
-ALONE = [(READER,), (READER, OWN), ("JP",), (COMMUNITY, "JP"), (COMMUNITY, OWN)]
+ALL_NAMES = (READER, "JP", COMMUNITY, OWN, "ID")
+ALONE = [(READER,), (READER, OWN), ("JP",), (COMMUNITY, "JP"), (COMMUNITY, OWN), ALL_NAMES]
+_ALONE_IDS = ["it", "it and us", "its country", "two names", "its community and us", "every name of both"]
 BESIDES = [
     ((READER, OTHERS[0]), (READER,)), (("JP", "FR"), ("JP",)),
     ((COMMUNITY, READER, OTHERS[1], OWN), (COMMUNITY, READER)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("named", ALONE, ids=["it", "it and us", "its country", "two names", "its community and us"])
+@pytest.mark.parametrize("named", ALONE, ids=_ALONE_IDS)
 def test_a_handling_that_names_this_party_alone_goes_as_it_is(named: tuple[str, ...]) -> None:
     held = tool("t", GREEN, handling(releasable_to=named))
     found = see(held)
@@ -181,6 +206,12 @@ def test_handlings_made_for_a_party_are_in_an_order_of_their_own() -> None:
     held = tool("1", GREEN, until), tool("2", GREEN, TO_MORE[0])
     world = World([*held], directory()).with_definitions()
     assert list(see(*world.objects).raw) == list(see(*world.objects[::-1]).raw)[:2] + [one["id"] for one in held]
+
+
+def test_a_definition_that_is_withheld_keeps_none_after_it_from_being_replaced() -> None:
+    held = tool("t", GREEN, TO_MORE[0])
+    found = see(DEFINITIONS[SHUT_MARK], DEFINITIONS[TO_MORE[0]], held)
+    assert list(found.raw) == [TO_READER, held["id"]]
 
 
 @pytest.mark.parametrize("where", ["whole", "part"])

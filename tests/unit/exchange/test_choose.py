@@ -360,8 +360,9 @@ class Shelf:
     def find(self, identifiers: Iterable[str]) -> Shelf:
         return Shelf(self.held, identifiers)
 
-    def with_more(self, identifiers: Iterable[str]) -> Shelf:
-        return Shelf(self.held, {*self.found, *identifiers})
+    def extend(self, identifiers: Iterable[str]) -> None:
+        wanted = {*self.found, *identifiers}
+        self.found = [one for one in self.held if one in wanted]
 
     def ids(self) -> Collection[str]:
         return self.found
