@@ -8,7 +8,7 @@ Pairs in which nothing differs are not counted. Progress goes to the standard ou
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -28,13 +28,13 @@ class Progress(msgspec.Struct):
     seeds: list[int] = []
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Compare the pairs of one process."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate_pairs", description=__doc__)
+def process(name: str, told: str | None, compared: Callable[[int, int, int], Iterator[Progress]]) -> int:
+    """Compare the pairs of one process, and say how far it has come."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=told)
     parser.add_argument("--first", type=int, required=True, help="the first seed")
     parser.add_argument("--step", type=int, required=True, help="from one seed to the next")
     parser.add_argument("--count", type=int, required=True, help="how many pairs")
-    given = parser.parse_args(words)
+    given = parser.parse_args()
     for progress in compared(given.first, given.step, given.count):
         print(msgspec.json.encode(progress).decode(), flush=True)
     return 0
@@ -69,4 +69,4 @@ def compare(seed: int, state: Progress) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(process("benchmarks.gate_pairs", __doc__, compared))

@@ -125,6 +125,16 @@ def test_what_the_parts_of_one_object_decide_is_decided_for_no_other() -> None:
     assert found.why(shut).rule == "granular-marking"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_held_with_markings_that_contradict_is_withheld_and_nothing_like_it(order: int) -> None:
+    like = tool("like")
+    held = [Held(OPEN["id"], msgspec.json.encode(OPEN), contested=True), Held(like["id"], msgspec.json.encode(like))]
+    projection, _ = World([], directory()).project(Memory(held[::order]))
+    why = "It is held with different markings of which none is the stricter. Mark it anew: then one holds."
+    assert projection.withheld == {OPEN["id"]: Withheld("contradiction", why)}
+    assert list(projection.released) == [like["id"]]
+
+
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 _BOTH = Withheld("granular-marking", "Too little is left of it, or a granular marking points to what it has not.")

@@ -58,6 +58,16 @@ def test_support_goes_only_with_what_names_it() -> None:
     assert {creator["id"], chain["id"], chosen["id"]} <= found.raw.keys()
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_support_goes_with_each_of_what_names_it_however_far(order: int) -> None:
+    far = [make("identity", f"far {n}", CLEAR) for n in range(3)]
+    near = [make("identity", f"near {n}", CLEAR, created_by_ref=one["id"]) for n, one in enumerate(far)]
+    note = make("note", "n", CLEAR, content="c", object_refs=[one["id"] for one in near])
+    held = [note, *near, *far][::order]
+    found = see(*held, support=frozenset(one["id"] for one in (*near, *far)))
+    assert found.raw.keys() == {one["id"] for one in held}
+
+
 @pytest.mark.parametrize("name", ["target_ref", "object_refs", "object_ref", "x_owner_ref", "text"])
 def test_support_is_named_by_references_too(name: str) -> None:
     who = make("identity", "who")
@@ -206,6 +216,20 @@ def test_handlings_made_for_a_party_are_in_an_order_of_their_own() -> None:
     held = tool("1", GREEN, until), tool("2", GREEN, TO_MORE[0])
     world = World([*held], directory()).with_definitions()
     assert list(see(*world.objects).raw) == list(see(*world.objects[::-1]).raw)[:2] + [one["id"] for one in held]
+
+
+def test_who_made_a_handling_that_is_replaced_does_not_go_along() -> None:
+    """What stands in its place names no creator."""
+    who = make("identity", "who", CLEAR)
+    wide = make(
+        "marking-definition", "wide", CLEAR, created_by_ref=who["id"],
+        extensions={HANDLING_EXTENSION: {"extension_type": "property-extension", "releasable_to": [READER, OTHERS[0]]}},
+    )  # fmt: skip
+    del wide["modified"]
+    held = tool("t", GREEN, wide["id"])
+    found = see(who, wide, held, support=frozenset({who["id"]}))
+    assert list(found.raw) == [TO_READER, held["id"]]
+    assert found.why(who) == UNUSED
 
 
 def test_a_definition_that_is_withheld_keeps_none_after_it_from_being_replaced() -> None:
