@@ -31,6 +31,15 @@ B = TypeVar("B", bound=Closing)
 Rows = Mapping[str, Callable[[B], Iterator[Figure]]]
 
 
+class Written(msgspec.Struct, kw_only=True):
+    """A run as its JSON file tells it."""
+
+    command: str
+    revision: str
+    machine: str
+    figures: list[Figure]
+
+
 def options(name: str, description: str | None, rows: Rows[B], *, gigabytes: int) -> argparse.ArgumentParser:
     """Return the options that every benchmark has."""
     parser = argparse.ArgumentParser(
@@ -39,6 +48,7 @@ def options(name: str, description: str | None, rows: Rows[B], *, gigabytes: int
     parser.add_argument("--quick", action="store_true", help="a small run that shows that every row works")
     parser.add_argument("--rows", nargs="+", choices=list(rows), default=list(rows), help="only these rows")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--also", type=Path, help="show the figures of an earlier run too, from the file it wrote")
     parser.add_argument("--markdown", type=Path, help="also write the documentation page to this file")
     parser.add_argument("--folder", type=Path, help=f"where to put the run's temporary folder ({gigabytes} GB)")
     return parser
@@ -63,13 +73,17 @@ def run(
         finally:
             bench.close()
     seconds = perf_counter() - began
+    before = msgspec.json.decode(given.also.read_bytes(), type=Written) if given.also else None
+    if before is not None:
+        intro += f" The last rows are from another run, `{before.command}`, at {before.revision}, on {before.machine}."
+        figures += before.figures
     command = shlex.join(["python", "-m", name, *(words or sys.argv[1:])])
     print(table(figures))
     print(f"\n{machine()}; {seconds / 60:.1f} minutes")
     if given.markdown:
         given.markdown.write_text(page(figures, command, seconds, title=title, intro=intro), encoding="utf-8")
     if given.json:
-        found = {"command": command, "revision": revision(), "machine": machine(), "figures": figures}
+        found = Written(command=command, revision=revision(), machine=machine(), figures=figures)
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     return 1 if any(figure.met is False or figure.ratio is None for figure in figures) else 0
 

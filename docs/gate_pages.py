@@ -40,8 +40,8 @@ FOLLOWED = {
     "reference": "A relationship or a sighting has lost one of its ends, a report all it is about, an object its "
     "marking definition, or a type that Titian does not know one of its single references. What is lost is withheld, "
     "or is neither in the selection nor with the recipient already.",
-    "contradiction": "Collections of your own hold different contents of it, and neither is marked more strictly. "
-    "(Where one is, that one counts.)",
+    "contradiction": "Several collections hold different contents of it, and none is marked as strictly as all of them "
+    "together. (Where one is, that one counts.)",
     "granular-marking": "A granular marking forbids a property that is required, that the identifier is made of, or "
     "that belongs to a type Titian does not know; or it points to nothing.",
     "redaction": "What is left of the object would break STIX 2.1.",

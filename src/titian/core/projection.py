@@ -228,7 +228,7 @@ class _Work:
         if facts.contested:
             return Withheld(
                 "contradiction",
-                "It is held with different markings of which none is the stricter. Mark it anew: then one holds.",
+                "It is held with different markings, none of them the strictest. Where it is yours, mark it anew.",
             )
         if facts.type == "marking-definition" and not facts.marks:
             # It says how others are handled, and goes where they go.
