@@ -267,7 +267,7 @@ def test_whoever_opens_the_files_can_bring_an_administrator_back(people: People,
     refused(lambda: people.add("new", Duty.ADMINISTRATOR, by=LOCAL, password=PASSWORD))
     people.disable("boss", by=boss)
     assert people.local_may(Permission.MANAGE_PEOPLE)
-    assert not people.local_may(Permission.READ)
+    assert not people.local_may(Permission.PREVIEW)
     people.add("new", Duty.ADMINISTRATOR, by=LOCAL, password=PASSWORD)
     assert last(acts).person == LOCAL.id
     assert not people.local_may(Permission.MANAGE_PEOPLE)

@@ -27,7 +27,8 @@ from titian.cli.terminal import say, warn
 from titian.core.access import Role
 from titian.core.collection import Kind
 from titian.core.errors import Unavailable
-from titian.core.people import Actor, Duty, acting_as, local_operator
+from titian.core.login import Start
+from titian.core.people import Actor, Duty, Session, local_operator
 from titian.exchange.agree import By
 from titian.exchange.public_agreements import public_agreements
 from titian.exchange.release import Outcome, Seen
@@ -62,6 +63,7 @@ class Told(msgspec.Struct):
     seen: dict[str, Seen] = {}
     keys: dict[str, str] = {}
     collections: dict[str, str] = {}
+    sessions: dict[str, str] = {}
 
 
 @app.command(epilog="Example:  titian demo --once")
@@ -78,7 +80,8 @@ def demo(
     An Indonesian agency holds what the MISP galaxies know of drones, cryptocurrency and online influence. It sets up
     five agreements from what governments said in public, writes a report, and previews what Japan, Russia and a member
     company would see; a second person approves, and each of them pulls over TAXII 2.1 what the preview promised. What
-    the report tells is made up. Everything stays on this machine. With --once --json the nodes are kept.
+    the report tells is made up. Everything stays on this machine. With --once --json the nodes are kept,
+    and `sessions` lets you go on as one of the two people: TITIAN_SESSION=….
     """
     with _ended_by_signals(), _kept(folder, keep=once and json) as place:
         # A port that is taken is told before anything is loaded.
@@ -91,7 +94,8 @@ def demo(
                 _pull(place / party, party, url, told)
             show.arrivals(told)
             if json:
-                print_json({"nodes": told.nodes, "preview": told.preview, "pulled": told.pulled})
+                print_json({"nodes": told.nodes, "preview": told.preview, "pulled": told.pulled,
+                            "sessions": told.sessions})  # fmt: skip
             if not once:
                 for line in _invitation(url, told.collections["mofa-japan"], told.keys["mofa-japan"]):
                     (warn if json else say)(line)
@@ -139,7 +143,7 @@ def _tell_first(home: Path, told: Told, show: _Show) -> None:
             _add_agreement(node, name)
         show.agreements(node)
         operator = local_operator(OWN)
-        analyst, releaser = _people(node, operator)
+        analyst, releaser = _people(node, operator, told)
         story = write_story(node, analyst, real)
         show.draft(story, _preview(node, story, told))
         rewrite(node, story.report)
@@ -190,12 +194,16 @@ def _load(node: Node, show: _Show) -> dict[str, str]:
     return find_real(demo_objects())
 
 
-def _people(node: Node, operator: Actor) -> tuple[Actor, Actor]:
-    """Two people, with passwords that nobody knows: the demo signs them in itself."""
+def _people(node: Node, operator: Actor, told: Told) -> tuple[Actor, Actor]:
+    """Two people, with passwords that nobody knows: the demo signs them in itself, and tells their sessions."""
     made = []
     for name, duty in (("releaser-one", Duty.RELEASER), ("analyst-one", Duty.ANALYST)):
-        person = node.people.add(name, duty, by=operator, password=secrets.token_urlsafe(24), why="titian demo")
-        made.append(acting_as(person))
+        password = secrets.token_urlsafe(24)
+        node.people.add(name, duty, by=operator, password=password, why="titian demo")
+        reached = node.people.password(Start().named(name), password)
+        assert isinstance(reached, Session), "nobody here has a code"
+        told.sessions[name] = reached.token
+        made.append(reached.actor)
     return made[1], made[0]
 
 

@@ -15,7 +15,7 @@ import typer
 from titian.cli.common import DEFAULT_HOME, Home, Json, node, print_json, progress, reasons
 from titian.cli.failure import reason
 from titian.cli.session import acting, noting
-from titian.cli.terminal import warn
+from titian.cli.terminal import shown, warn
 from titian.core.errors import InvalidInput, Unavailable
 from titian.core.people import Permission
 
@@ -60,7 +60,7 @@ def export(
             noting(opened, actor, "export", found.collection.id) as told,
             _written(None if streamed else output) as stream,
         ):
-            told |= {"format": format.value, "to": None if streamed else str(output)}
+            told |= {"format": format.value, "to": None if streamed else shown(str(output))}
             report = opened.exchange.export(
                 found.collection, stream, format=format.value, every_version=every_version, progress=advance
             )

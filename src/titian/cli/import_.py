@@ -8,7 +8,7 @@ import typer
 
 from titian.cli.common import DEFAULT_HOME, Home, Json, file_progress, node, print_json, reasons, rejections
 from titian.cli.session import acting, noting
-from titian.cli.terminal import complain, say, warn
+from titian.cli.terminal import complain, say, shown, warn
 from titian.core.people import Permission
 
 app = typer.Typer(add_completion=False)
@@ -45,7 +45,7 @@ def import_verb(
         actor = acting(opened, home, Permission.WRITE)
         found = opened.collections.find(collection)
         with noting(opened, actor, "import", found.id) as told:
-            told |= {"files": [str(one) for one in files][:100], "marking": marking}
+            told |= {"files": [shown(str(one)) for one in files][:100], "marking": marking}
             report = opened.exchange.import_files(files, found, format=format.value, marking=marking, progress=advance)
             told |= {"read": report.held.read, "added": report.held.added}
     for name, why in report.failed:

@@ -83,9 +83,7 @@ def _say_uri(uri: str | None) -> None:
 def list_verb(home: Home = DEFAULT_HOME, json: Json = False) -> None:
     """List the people, disabled ones too."""
     with node(home) as opened:
-        # Whoever may bring an administrator back has to see whom there is.
-        stranded = held_token(home) is None and opened.people.local_may(Permission.MANAGE_PEOPLE)
-        acting(opened, home, Permission.MANAGE_PEOPLE if stranded else Permission.READ)
+        acting(opened, home, Permission.READ)
         people = [_shown(person) for person in opened.people.list()]
     if json:
         print_json(people)

@@ -61,6 +61,11 @@ LOCAL_PERMISSIONS: Final = frozenset(Permission) - {Permission.DECIDE_RELEASE}
 """What a local operator may while there are no people: all but to decide, because four eyes need two persons."""
 
 
+LOCAL_ALWAYS: Final = frozenset({Permission.READ, Permission.WRITE})
+"""What a local operator may besides people: look, and take objects in and out of the node's own files, as a timer that
+pulls does every hour. They could do as much without this command."""
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """An account as the node keeps it. Instants are microseconds since the Unix epoch.
 
@@ -145,9 +150,9 @@ PROGRAM: Final = Actor(f"{LOCAL}program", "program", None)
 def local_may(people: Iterable[Person], permission: Permission) -> bool:
     """Whether a local operator may do something on a node with these people.
 
-    With no people yet: whatever :data:`LOCAL_PERMISSIONS` holds. Afterwards: only look after the people, and only
-    while no administrator can. So a node whose last administrator is gone can still be entered, by whoever can open
-    its files and could change them anyway, and that leaves an act behind.
+    With no people yet: whatever :data:`LOCAL_PERMISSIONS` holds. Afterwards: :data:`LOCAL_ALWAYS`, and to look after
+    the people while no administrator can. So a node whose last administrator is gone can still be entered, by whoever
+    can open its files and could change them anyway, and that leaves an act behind.
 
     >>> local_may([], Permission.MARK), local_may([], Permission.DECIDE_RELEASE)
     (True, False)
@@ -155,7 +160,9 @@ def local_may(people: Iterable[Person], permission: Permission) -> bool:
     known = list(people)
     if not known:
         return permission in LOCAL_PERMISSIONS
-    return permission is Permission.MANAGE_PEOPLE and not any(one.may(Permission.MANAGE_PEOPLE) for one in known)
+    if permission is Permission.MANAGE_PEOPLE:
+        return not any(one.may(Permission.MANAGE_PEOPLE) for one in known)
+    return permission in LOCAL_ALWAYS
 
 
 def permitting(permission: Permission) -> list[Duty]:

@@ -112,7 +112,7 @@ def test_people_are_added_listed_and_disabled(own: Terminal) -> None:
 def test_who_is_signed_in_acts(own: Terminal) -> None:
     own.add("ana", "analyst")
     with pytest.raises(Forbidden, match="login"):
-        own.actor(Permission.READ)
+        own.actor(Permission.PREVIEW)
     told = own.login("ana")
     assert set(told) == {"person", "duty", "session", "expires"}
     assert (told["person"], told["duty"]) == ("ana", "analyst")
@@ -128,7 +128,7 @@ def test_who_is_signed_in_acts(own: Terminal) -> None:
     assert not (own.home / FILE).exists()
     assert own.json("login", "--out") == {"signed_out": False}
     with pytest.raises(Forbidden):
-        own.actor(Permission.READ)
+        own.actor(Permission.PREVIEW)
     with pytest.raises(Forbidden, match="ended"):
         own.actor(Permission.READ, **{VARIABLE: told["session"]})
 

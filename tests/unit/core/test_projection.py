@@ -130,7 +130,7 @@ def test_what_is_held_with_markings_that_contradict_is_withheld_and_nothing_like
     like = tool("like")
     held = [Held(OPEN["id"], msgspec.json.encode(OPEN), contested=True), Held(like["id"], msgspec.json.encode(like))]
     projection, _ = World([], directory()).project(Memory(held[::order]))
-    why = "It is held with different markings of which none is the stricter. Mark it anew: then one holds."
+    why = "It is held with different markings, none of them the strictest. Where it is yours, mark it anew."
     assert projection.withheld == {OPEN["id"]: Withheld("contradiction", why)}
     assert list(projection.released) == [like["id"]]
 

@@ -79,6 +79,16 @@ def test_what_has_too_little_left_falls_however_much_it_referred_to(references: 
     assert list(found.raw) == [OPEN["id"]]
 
 
+def test_what_fell_with_another_is_not_looked_at_again_and_keeps_its_reason() -> None:
+    refs = [f"process--{fixed_uuid(f'gone {n}')}" for n in range(100)]
+    fallen = make("process", "p", parent_ref=refs[0])
+    joined = make(
+        "relationship", "r", relationship_type="related-to", source_ref=OPEN["id"], target_ref=fallen["id"], x_refs=refs
+    )
+    found = see(OPEN, fallen, joined)
+    assert found.why(joined).reason == f"It needs {fallen['id']}, which is withheld (redaction)."
+
+
 def test_a_translation_of_nothing_falls_with_what_is_taken_out_of_its_object() -> None:
     """It is no STIX, and is not let in: should it be held all the same, the rest goes on."""
     held = tool("t", description="d", granular_markings=[marked(RED, "description")])

@@ -238,6 +238,17 @@ def test_a_definition_that_is_withheld_keeps_none_after_it_from_being_replaced()
     assert list(found.raw) == [TO_READER, held["id"]]
 
 
+def test_a_definition_that_is_withheld_and_names_others_keeps_its_reason() -> None:
+    both = make(
+        "marking-definition", "both", RED, definition_type="statement", definition={"statement": "s"},
+        extensions={HANDLING_EXTENSION: {"extension_type": "property-extension", "releasable_to": [READER, OTHERS[0]]}},
+    )  # fmt: skip
+    del both["modified"]
+    found = see(both, tool("t", GREEN, both["id"]))
+    assert found.why(both).rule == "tlp-ceiling"
+    assert found.projection.additions == {}
+
+
 @pytest.mark.parametrize("where", ["whole", "part"])
 @pytest.mark.parametrize("more", ["statement", "extension"])
 def test_a_handling_that_names_others_and_says_more_is_withheld(more: str, where: str) -> None:
