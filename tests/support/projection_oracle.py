@@ -96,6 +96,11 @@ class _Oracle:
             why = self.decide(thing)
             if why is not None:
                 self.withheld[identifier] = why
+        outside = self.world.outside
+        for identifier, thing in self.objects.items():
+            ref = thing.get("object_ref")
+            if thing["type"] == "language-content" and ref not in self.objects and outside.get(ref, ref) != ref:
+                self.withheld.setdefault(identifier, "reference")
         self.replace_handlings()
         self.settle()
         idle = self.idle()
@@ -219,6 +224,7 @@ class _Oracle:
         cuts = set(self.cuts.get(thing["id"], ()))
         if thing["type"] == "language-content":
             gone = {path[0] for path in self.cuts.get(thing["object_ref"], ())}
+            gone |= {"external_references"} if thing["object_ref"] in self.unnamed else set()
             cuts |= {
                 ("contents", language, name)
                 for language, said in thing["contents"].items()
@@ -315,7 +321,8 @@ def disagreements(world: World, projection: Projection, graph: Memory) -> list[s
         made = json.loads(raw)
         if source not in seen.objects:
             continue
-        want = _renamed(seen.objects[source], names)
+        others = {one for one, name in names.items() if one != name}
+        want = _once(_renamed(seen.objects[source], names), renamed=bool(others & {*marks_of(seen.objects[source])}))
         if source not in seen.changed:
             if raw != graph.held[source].raw:
                 wrong.append(f"{source} should go as it is held")
@@ -367,6 +374,22 @@ def _order(seen: Seen, projection: Projection, emitted: list[tuple[str, bytes]])
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return json.loads(_IDENTIFIER.sub(lambda found: names.get(found[0], found[0]), json.dumps(value)))
+
+
+def _once(body: Object, *, renamed: bool) -> Object:
+    """With two handlings that have become one as one."""
+    if not renamed:
+        return body
+    if "object_marking_refs" in body:
+        body["object_marking_refs"] = sorted(set(body["object_marking_refs"]), key=body["object_marking_refs"].index)
+    parts: list[Object] = []
+    for part in body.get("granular_markings", []):
+        same = [one for one in parts if {**one, "selectors": 0} == {**part, "selectors": 0}]
+        if same:
+            same[0]["selectors"] += [one for one in part["selectors"] if one not in same[0]["selectors"]]
+        else:
+            parts.append(part)
+    return body | ({"granular_markings": parts} if parts else {})
 
 
 def leaks(world: World, seen: Seen, emitted: list[bytes]) -> set[str]:

@@ -113,6 +113,8 @@ class Copyist:
     def _untranslated(self, source: Json, facts: Facts) -> set[Path]:
         """The translations of properties that are taken out of what they translate."""
         gone = {path[0] for end in facts.ends for path in self.cuts.get(end, ())}
+        if not self.sourceless.isdisjoint(facts.ends):
+            gone.add("external_references")
         return {
             ("contents", language, name)
             for language, content in source.get("contents", {}).items()
@@ -122,26 +124,25 @@ class Copyist:
 
     def _of_source(self, source: Json, facts: Facts) -> set[Path]:
         """Where an object names a source that may not be named."""
-        paths: set[Path] = set() if facts.creator is None else {("created_by_ref",)}
+        paths: set[Path] = {("created_by_ref",)}
         if facts.id in self.sourceless:
             references = source.get("external_references", ())
             paths |= {("external_references", i) for i, one in enumerate(references) if not is_catalogued(one)}
         return paths
 
-    def finish(self, held: Held) -> tuple[bytes, Change] | None:
-        """Make one copy as it goes out; nothing as :meth:`redact` does."""
+    def finish(self, held: Held) -> tuple[bytes, Change]:
+        """Make one copy as it goes out. Its selectors lead somewhere: :meth:`redact` has said so before."""
         redacted = self.redact(held)
-        if redacted is None:
-            return None
+        assert redacted is not None, "what falls has fallen"
         copy, removed = redacted
         marks = tuple(part["marking_ref"] for part in copy.get("granular_markings", ()) if "marking_ref" in part)
         raw, named = renamed(copy, self.names)
-        if not self.names.keys().isdisjoint(copy.get("object_marking_refs", ())):
-            # Two handlings can have become one: that there were two is not told.
-            made = _decode(raw)
-            raw = _encode(made | {"object_marking_refs": list(dict.fromkeys(made["object_marking_refs"]))})
+        if held.id.startswith("marking-definition--"):
+            named -= set(recipients(copy.get("extensions", {})))
+        if not self.names.keys().isdisjoint((*copy.get("object_marking_refs", ()), *marks)):
+            raw = _encode(_marked_once(_decode(raw)))
         digest = hashlib.sha256(raw).digest()
-        shown = self.names.get(held.id, held.id)
+        shown = self.names[held.id]
         version, later = self._version(held.id, shown, digest)
         if later is not None:
             raw = _encode(_decode(raw) | {"modified": later})
@@ -164,6 +165,20 @@ class Copyist:
         else:
             later = before.version - before.version % _MILLISECOND + _MILLISECOND
         return later, Timestamp.from_micros(later).text if later != version else None
+
+
+def _marked_once(copy: Json) -> Json:
+    """An object that names each marking once: two handlings can have become one, and that there were two is not told.
+    The parts that one of them stands on are put together."""
+    if "object_marking_refs" in copy:
+        copy["object_marking_refs"] = list(dict.fromkeys(copy["object_marking_refs"]))
+    if "granular_markings" in copy:
+        parts: dict[bytes, dict[str, None]] = {}
+        for part in copy["granular_markings"]:
+            said = _encode({name: value for name, value in part.items() if name != "selectors"})
+            parts.setdefault(said, {}).update(dict.fromkeys(part["selectors"]))
+        copy["granular_markings"] = [_decode(said) | {"selectors": list(places)} for said, places in parts.items()]
+    return copy
 
 
 def inner_first(links: Mapping[str, Sequence[str]]) -> list[str]:

@@ -147,6 +147,7 @@ class _Work:
     def project(self) -> Projection:
         """Decide, follow the graph until nothing changes, then make the copies."""
         self._decide_all()
+        self._withhold_translations()
         self._name_markings()
         self._follow([*self.withheld, *sorted(ref for ref in self.outside if not self._visible(ref))])
         changed = self.changed = self._copies()
@@ -193,9 +194,7 @@ class _Work:
         if change is not None:
             return change.named
         named = (*facts.refs, *facts.marks, *self._part_marks(facts))
-        if facts.creator is None or facts.id in self.sourceless:
-            return named
-        return (*named, facts.creator)
+        return named if facts.creator is None else (*named, facts.creator)
 
     def _part_marks(self, facts: Facts) -> Sequence[str]:
         """The markings of the parts that stay in an object."""
@@ -223,6 +222,20 @@ class _Work:
                 self.sourceless.add(identifier)
             if type(known[0]) is Withheld:
                 self.withheld[identifier] = known[0]
+
+    def _withhold_translations(self) -> None:
+        """Withhold what translates something of which the audience holds a copy, and which is not at hand here: the
+        translation could say what was taken out of it."""
+        copied = {ref for ref, name in self.shown.outside.items() if ref != name and ref not in self.facts}
+        for identifier, facts in self.facts.items() if copied else ():
+            if facts.type == "language-content" and not copied.isdisjoint(facts.ends):
+                self.withheld.setdefault(
+                    identifier,
+                    Withheld(
+                        "reference",
+                        "What it translates was released in part, and is not in this selection. Choose both.",
+                    ),
+                )
 
     def _decide(self, facts: Facts) -> Decision:
         if facts.contested:
@@ -353,9 +366,7 @@ class _Work:
         self._name_unversioned({i for i in changed if i not in self.names})
         made: dict[str, Change] = {}
         for held in self.graph.read(changed) if changed else ():
-            finished = self.copyist.finish(held)
-            assert finished is not None, "what falls has fallen"
-            made[held.id] = finished[1]
+            made[held.id] = self.copyist.finish(held)[1]
         return made
 
     def _settle(self) -> None:
@@ -401,7 +412,7 @@ class _Work:
                 continue
             for held in self.graph.read([identifier]):
                 source = _decode(held.raw)
-                said = source.get("extensions", {})
+                said = source["extensions"]
                 if "definition_type" in source or said.keys() != {HANDLING_EXTENSION}:
                     self.withheld[identifier] = Withheld("marking", "It names other recipients, and says more besides.")
                     continue
@@ -416,7 +427,7 @@ class _Work:
         hidden = bool(self.withheld) or any(not self._visible(ref) for ref in self.outside)
         if not (hidden or self.cuts or self.sourceless):
             return changed
-        cut_types = {i for i in self.cuts if i not in self.withheld}
+        parted = {i for i in (*self.cuts, *self.sourceless) if i not in self.withheld}
         for identifier, facts in self.facts.items():
             if identifier in self.withheld or identifier in self.names:
                 continue
@@ -424,7 +435,7 @@ class _Work:
                 identifier in self.cuts
                 or self.copyist.loses_source(facts)
                 or (hidden and any(not self._visible(ref) for ref in facts.refs))
-                or (facts.type == "language-content" and not cut_types.isdisjoint(facts.ends))
+                or (facts.type == "language-content" and not parted.isdisjoint(facts.ends))
             ):
                 changed.add(identifier)
         return changed
@@ -443,9 +454,7 @@ class _Work:
         return changed
 
     def _make(self, held: Held) -> bytes:
-        finished = self.copyist.finish(held)
-        assert finished is not None, "it was made once before it was released"
-        return finished[0]
+        return self.copyist.finish(held)[0]
 
     def _name_unversioned(self, unversioned: set[str]) -> None:
         """Name what has no versions after what it says, and so after the names of what it refers to."""
@@ -479,7 +488,7 @@ class _Work:
             return ends
         for identifier in released:
             facts = self.facts[identifier]
-            expires = self.survey.marking(facts.marks).expires if facts.marks else None
+            expires = self.survey.marking(facts.marks).expires
             for mark in self._part_marks(facts):
                 other = self.survey.marking((mark,)).expires
                 if other is not None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from support.graphs import CLEAR, GREEN, OTHERS, PAST, READER, RED, Object, fixed_uuid, make
+from support.graphs import (
+    CLEAR,
+    FRIEND,
+    GREEN,
+    OTHERS,
+    PAST,
+    READER,
+    RED,
+    TO_MORE,
+    UNNAMED,
+    Object,
+    fixed_uuid,
+    make,
+)
 from support.projecting import OPEN, SHUT, marked, see, tool, without
 from titian.core.copying import inner_first, next_version, reachable
 from titian.core.marking import HANDLING_EXTENSION
@@ -63,6 +76,40 @@ def test_law_4_copies_without_versions_bear_the_names_that_they_always_bore() ->
         "directory--c951e273-3985-4860-b68e-93fcf96c3003",
         "directory--3c0c7ebf-b7ab-49f3-b4eb-c61a47f2fce4",
     ]
+
+
+# ── what translates, and what says how others are handled ─────────────────────────────────────────────────
+
+
+def test_law_5_a_translation_does_not_name_the_source_that_may_not_be_named() -> None:
+    told = [{"source_name": "Agency blog", "description": "Report of Agency Nine"}]
+    held = tool("t", CLEAR, UNNAMED, created_by_ref=FRIEND, external_references=told)
+    said = {"id": {"name": "alat", "external_references": [{"description": "Laporan Agency Nine"}]}}
+    translation = make("language-content", "l", CLEAR, object_ref=held["id"], contents=said)
+    seen = see(held, translation)
+    assert seen.said[translation["id"]]["contents"] == {"id": {"name": "alat"}}
+    assert b"Agency Nine" not in b"".join(seen.raw.values())
+
+
+def test_law_5_a_translation_goes_only_beside_what_it_translates_where_that_went_in_part() -> None:
+    cut = tool("cut", description="secret", granular_markings=[marked(RED, "description")])
+    said = {"id": {"description": "rahasia"}}
+    translation = make("language-content", "l", CLEAR, object_ref=cut["id"], contents=said)
+    copy = see(cut).projection.released[cut["id"]]
+    later = see(translation, outside={cut["id"]: copy})
+    assert later.projection.withheld[translation["id"]].rule == "reference"
+    whole = see(translation, outside={cut["id"]: cut["id"]})
+    assert translation["id"] in whole.projection.released, "what went whole may be translated whole"
+
+
+def test_law_1_two_handlings_that_become_one_are_one_in_parts_too() -> None:
+    one, other = TO_MORE[:2]
+    parts = [marked(one, "description"), marked(other, "description", "name")]
+    both = tool("t", description="d", granular_markings=parts)
+    alone = tool("t", description="d", granular_markings=[marked(other, "description", "name")])
+    found = [see(held).said[held["id"]]["granular_markings"] for held in (both, alone)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 1
 
 
 # ── what falls ────────────────────────────────────────────────────────────────────────────────────────────
