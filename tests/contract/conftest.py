@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from store_support import SMALL_PAGE, START, Clock, set_up
 
+from support.gate import Bench, benches
 from titian.core.collection import Collection
 from titian.store.admin import Collections
 from titian.store.committer import Committer
@@ -92,3 +93,9 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("titian.store.append._MERGE_BELOW", 300)
     monkeypatch.setattr("titian.store.pages.PAGE_BYTES", SMALL_PAGE)
     monkeypatch.setattr("titian.store.pages._SEGMENTS_AT_ONCE", 2)
+
+
+@pytest.fixture
+def new_bench(new_url: NewUrl, tmp_path: Path) -> Iterator[Callable[[], Bench]]:
+    """Makes nodes with partners (:class:`support.gate.Bench`)."""
+    yield from benches(tmp_path, new_url)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -15,7 +14,6 @@ from support.gate import (
     DAY,
     OWN,
     Bench,
-    benches,
     indicator,
     link,
     malware,
@@ -35,11 +33,6 @@ from titian.exchange.withdraw import is_contained
 
 JAPAN, RUSSIA, BRUNEI = (party_id(alias) for alias in ("japan", "russia", "brunei"))
 LATER = 2 * DAY
-
-
-@pytest.fixture
-def new_bench(new_url: Callable[[], str], tmp_path: Path) -> Iterator[Callable[[], Bench]]:
-    yield from benches(tmp_path, new_url)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from support.gate import (
     RELEASER,
     RELEASER_TWO,
     Bench,
-    benches,
     indicator,
     link,
     made,
@@ -42,11 +40,6 @@ from titian.core.tlp import TLP_IDS, Tlp
 from titian.store.gate import StoreSession
 
 JAPAN, RUSSIA, BRUNEI = (party_id(alias) for alias in ("japan", "russia", "brunei"))
-
-
-@pytest.fixture
-def new_bench(new_url: Callable[[], str], tmp_path: Path) -> Iterator[Callable[[], Bench]]:
-    yield from benches(tmp_path, new_url)
 
 
 @pytest.fixture

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from support.gate import Bench, benches, malware, party_id
+from support.gate import Bench, malware, party_id
 from support.stix import Object, ipv4, revision
 from titian.core.errors import Refused
 from titian.core.marking import Handling, handling_definition
 from titian.core.tlp import TLP_IDS, Tlp
 
 JAPAN, RUSSIA = party_id("japan"), party_id("russia")
-
-
-@pytest.fixture
-def new_bench(new_url: Callable[[], str], tmp_path: Path) -> Iterator[Callable[[], Bench]]:
-    yield from benches(tmp_path, new_url)
 
 
 @pytest.fixture
