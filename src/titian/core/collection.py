@@ -63,7 +63,7 @@ class Incoming(msgspec.Struct, frozen=True):
     """One valid object on its way in: its key, and its bytes as they were received.
 
     ``version`` is ``modified`` (else ``created``) in microseconds and ``text`` the same as it is written there, both
-    ``None`` for an object without versions.
+    ``None`` for an object without versions. ``digest`` is the SHA-256 of ``raw`` where that is known already.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Incoming(msgspec.Struct, frozen=True):
     version: int | None
     raw: bytes
     text: str | None = None
+    digest: bytes | None = None
 
 
 class Outcome(Enum):

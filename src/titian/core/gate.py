@@ -81,8 +81,8 @@ class HeldGraph(Graph, Protocol):
         """SHA-256 of an object's bytes."""
         ...
 
-    def incoming(self, identifier: str, raw: bytes) -> Incoming:
-        """An object, unchanged, as something to append elsewhere."""
+    def incoming(self, identifier: str, raw: bytes, modified: str | None) -> Incoming:
+        """An object, unchanged, as something to append elsewhere; ``modified`` as it is written there, if it is."""
         ...
 
     def collection(self, identifier: str) -> int:

@@ -37,7 +37,6 @@ from titian.core.tlp import Tlp
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _granular: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _encode: Final = msgspec.json.Encoder().encode
-_MILLISECOND: Final = 1000
 _FEW: Final = 64
 """References of an object that is quickly looked at again; what has more waits until the others have settled."""
 _LAST: Final = frozenset({"relationship", "sighting"})
@@ -64,6 +63,11 @@ class Projection(msgspec.Struct, frozen=True):
     ends: Mapping[str, int]
     levels: frozenset[Tlp]
     _make: Callable[[Held], bytes]
+    _facts: Mapping[str, Facts]
+
+    def modified(self, identifier: str) -> str | None:
+        """The ``modified`` of an object as it is held, None for what has none."""
+        return self._facts[identifier].version
 
     def objects(self, graph: Graph) -> Iterator[tuple[str, bytes]]:
         """Yield each object as it goes out, after the identifier of what it was made from."""
@@ -169,6 +173,7 @@ class _Work:
             ends=self._expiries(kept),
             levels=self._levels(kept),
             _make=self._make,
+            _facts=self.facts,
         )
 
     def _drop_idle_support(self) -> None:
@@ -226,16 +231,13 @@ class _Work:
     def _withhold_translations(self) -> None:
         """Withhold what translates something of which the audience holds a copy, and which is not at hand here: the
         translation could say what was taken out of it."""
+        why = Withheld(
+            "reference", "What it translates was released in part, and is not in this selection. Choose both."
+        )
         copied = {ref for ref, name in self.shown.outside.items() if ref != name and ref not in self.facts}
         for identifier, facts in self.facts.items() if copied else ():
             if facts.type == "language-content" and not copied.isdisjoint(facts.ends):
-                self.withheld.setdefault(
-                    identifier,
-                    Withheld(
-                        "reference",
-                        "What it translates was released in part, and is not in this selection. Choose both.",
-                    ),
-                )
+                self.withheld.setdefault(identifier, why)
 
     def _decide(self, facts: Facts) -> Decision:
         if facts.contested:

@@ -383,7 +383,7 @@ def _items(projection: Projection, graph: HeldGraph) -> Iterator[Incoming]:
         if source in projection.changed or source in projection.additions:
             yield incoming(raw)
         else:
-            yield graph.incoming(source, raw)
+            yield graph.incoming(source, raw, projection.modified(source))
 
 
 def incoming(raw: bytes) -> Incoming:

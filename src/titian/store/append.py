@@ -132,7 +132,7 @@ class Batch:
         return elsewhere
 
     def _place(self, item: Incoming) -> Appended:
-        digest = hashlib.sha256(item.raw).digest()
+        digest = item.digest or hashlib.sha256(item.raw).digest()
         known = self.objects.get(item.id)
         if known is None:
             known = self.objects[item.id] = _Object()

@@ -52,12 +52,14 @@ class StoredGraph:
         """SHA-256 of an object's bytes."""
         return self._places[identifier].digest
 
-    def incoming(self, identifier: str, raw: bytes) -> Incoming:
-        """An object, unchanged, as something to append elsewhere."""
+    def incoming(self, identifier: str, raw: bytes, modified: str | None) -> Incoming:
+        """An object, unchanged, as something to append elsewhere; ``modified`` as it is written there, if it is."""
         place = self._places[identifier]
-        version = place.version if place.versioned else None
-        text = version_text(place.version, True, place.text) if place.versioned else None
-        return Incoming(identifier, identifier.partition("--")[0], version, raw, text)
+        kind = identifier.partition("--")[0]
+        if not place.versioned:
+            return Incoming(identifier, kind, None, raw, None, place.digest)
+        text = modified or version_text(place.version, True, place.text)
+        return Incoming(identifier, kind, place.version, raw, text, place.digest)
 
     def collection(self, identifier: str) -> int:
         """The number of the collection in which it was found."""
