@@ -11,6 +11,7 @@ from support.stix import Object, ipv4, revision
 from titian.core.errors import Refused
 from titian.core.marking import Handling, handling_definition
 from titian.core.tlp import TLP_IDS, Tlp
+from titian.exchange.release import Seen
 
 JAPAN, RUSSIA = party_id("japan"), party_id("russia")
 
@@ -100,3 +101,19 @@ def test_law_3_of_what_others_made_their_latest_version_counts(bench: Bench) -> 
     assert rule_for(bench, identifier) is None
     bench.hold(revision(theirs, 9) | {"object_marking_refs": [TLP_IDS[Tlp.RED]]}, into="From Russia")
     assert rule_for(bench, identifier) is not None
+
+
+def test_each_party_s_answer_is_told_once_and_is_what_it_is_when_asked_for_alone(bench: Bench) -> None:
+    bench.agree("three", JAPAN, RUSSIA, party_id("brunei"))
+    kestrel = malware("Kestrel", tlp=Tlp.GREEN)
+    told = malware("Told", tlp=Tlp.GREEN, description="It is about Kestrel.")
+    ids = bench.hold(kestrel, told)
+    bench.mark(ids[0], releasable_to=("JP",))
+    found: list[Seen] = []
+    shown = bench.node.release.preview(ids, "three", found=found.append)
+    assert [one.party for one in shown.seen] == sorted(one.party for one in shown.seen)
+    assert sorted(found, key=lambda one: one.party) == list(shown.seen)
+    assert {one.party for one in shown.seen if one.blocked} == {RUSSIA, party_id("brunei")}
+    for one in shown.seen:
+        (alone,) = bench.node.release.preview(ids, "three", parties=[one.party]).seen
+        assert (alone.fingerprint, alone.mentions) == (one.fingerprint, one.mentions)

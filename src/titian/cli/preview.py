@@ -32,9 +32,11 @@ def preview(
     Exit status 3 when a text that would go names what is withheld: that blocks the release until somebody changes the
     text, or a second person approves it all the same.
     """
-    with node(home) as opened, progress("Projecting", quiet=json):
+    with node(home) as opened, progress("Parties", quiet=json) as advance:
         acting(opened, home, Permission.PREVIEW)
-        found = opened.release.preview(chosen(selection), agreement, parties=party, purposes=comma(purpose))
+        found = opened.release.preview(
+            chosen(selection), agreement, parties=party, purposes=comma(purpose), found=lambda _: advance(1)
+        )
     if json:
         print_json(merged(found))
     else:

@@ -16,6 +16,7 @@ import msgspec
 
 from titian.core.projection import Projection
 from titian.core.redaction import Path, texts, write_selector
+from titian.core.release import Withheld
 from titian.core.stix import is_identifier
 from titian.core.survey import Graph, Held
 
@@ -109,6 +110,17 @@ class _Secrets:
             self.owners.setdefault(value, set()).add(owner)
 
 
+def keeps_secrets(projection: Projection) -> bool:
+    """Whether it withholds anything that a text could name."""
+    return bool(projection.cuts or projection.sources) or any(
+        _is_secret_object(identifier, why) for identifier, why in projection.withheld.items()
+    )
+
+
+def _is_secret_object(identifier: str, why: Withheld) -> bool:
+    return why.rule not in OPEN and not identifier.startswith("marking-definition--")
+
+
 def find_mentions(graph: Graph, projections: Sequence[Projection]) -> list[tuple[Mention, ...]]:
     """Find, for each projection, the texts that name what it withholds. The graph is searched once for all."""
     secrets = _collect(graph, projections)
@@ -125,12 +137,7 @@ def find_mentions(graph: Graph, projections: Sequence[Projection]) -> list[tuple
 
 def _collect(graph: Graph, projections: Sequence[Projection]) -> _Secrets:
     secrets = _Secrets()
-    withheld = {
-        i
-        for each in projections
-        for i, why in each.withheld.items()
-        if why.rule not in OPEN and not i.startswith("marking-definition--")
-    }
+    withheld = {i for each in projections for i, why in each.withheld.items() if _is_secret_object(i, why)}
     cuts: dict[str, set[Path]] = {}
     for each in projections:
         for identifier, paths in each.cuts.items():

@@ -16,7 +16,7 @@ from titian.core.collection import timestamp as written
 from titian.core.copying import Shown
 from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused, TitianError
 from titian.core.gate import Gate, HeldGraph, Put, Query, Request, Session, State
-from titian.core.mentions import Mention, find_mentions
+from titian.core.mentions import Mention, find_mentions, keeps_secrets
 from titian.core.party import Directory
 from titian.core.people import Actor, Permission
 from titian.core.projection import Projection, project
@@ -82,10 +82,14 @@ class Release:
         *,
         parties: Sequence[str] | None = None,
         purposes: Sequence[str] | None = None,
+        found: Callable[[Seen], None] = lambda _: None,
     ) -> Preview:
-        """Show what each party, or some, would see if this were released now. Nothing is written."""
+        """Show what each party, or some, would see if this were released now. Nothing is written.
+
+        :param found: is called with what one party would see as soon as that is known; in any order.
+        """
         with self._gate.reading() as session:
-            return self._preview(session, references, agreement, parties, purposes)[0]
+            return self._preview(session, references, agreement, parties, purposes, found)[0]
 
     def _preview(
         self,
@@ -94,13 +98,14 @@ class Release:
         agreement: str,
         parties: Sequence[str] | None,
         purposes: Sequence[str] | None,
+        found: Callable[[Seen], None] = lambda _: None,
     ) -> tuple[Preview, HeldGraph]:
         register = session.register()
         directory, terms = register.directory, register.agreement(agreement)
         chosen = choose(session, references)
         named = [register.party(one).id for one in parties or ()]
         audience = named or audience_of(directory, terms, session)
-        seen = tuple(project_for(session, directory, terms, chosen, audience, purposes))
+        seen = tuple(project_for(session, directory, terms, chosen, audience, purposes, found))
         return Preview(terms, chosen.ids, seen, tuple(_needs(session, terms, seen))), chosen.graph
 
     # ── request and decision ──────────────────────────────────────────────────────────────────────────────
@@ -330,23 +335,38 @@ def project_for(
     chosen: Chosen,
     parties: Sequence[str],
     purposes: Sequence[str] | None,
-) -> Iterator[Seen]:
-    """Project one selection for several parties; it is surveyed, and its texts are searched, once for all."""
+    found: Callable[[Seen], None],
+) -> list[Seen]:
+    """Project one selection for several parties; it is surveyed, and its texts are searched, once for all.
+
+    Where nothing is withheld that a text could name, there is nothing to search for, and the answer is found at once.
+    """
     survey = chosen.survey
-    projections = []
+    seen: dict[str, Seen] = {}
+    searched: dict[str, Projection] = {}
+
+    def see(party: str, projection: Projection, mentions: tuple[Mention, ...]) -> None:
+        name = directory.parties[party].name
+        seen[party] = Seen(party, name, projection, mentions, fingerprint(projection, chosen.graph))
+        found(seen[party])
+
     for party in parties:
         terms = terms_for(
             directory, agreement, party, purposes=None if purposes is None else frozenset(purposes), at=session.at
         )
         shown = session.shown(session.released(agreement.id, party), survey.outside(), survey.facts.keys())
-        projections.append(
-            project(
-                survey, chosen.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
-                support=chosen.support,
-            )
+        projection = project(
+            survey, chosen.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
+            support=chosen.support,
         )  # fmt: skip
-    for party, projection, mentions in zip(parties, projections, find_mentions(chosen.graph, projections), strict=True):
-        yield Seen(party, directory.parties[party].name, projection, mentions, fingerprint(projection, chosen.graph))
+        if keeps_secrets(projection):
+            searched[party] = projection
+        else:
+            see(party, projection, ())
+    mentions = find_mentions(chosen.graph, [*searched.values()])
+    for (party, projection), told in zip(searched.items(), mentions, strict=True):
+        see(party, projection, told)
+    return [seen[party] for party in parties]
 
 
 def fingerprint(projection: Projection, graph: HeldGraph) -> dict[str, bytes]:
