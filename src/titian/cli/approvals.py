@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from titian.cli.requested import Now, now_of, request_json, show_request, shown_
 from titian.cli.session import acting
 from titian.cli.terminal import say
 from titian.core.collection import timestamp
-from titian.core.errors import NotFound, TitianError
+from titian.core.errors import TitianError
 from titian.core.gate import Request, State
 from titian.core.people import Permission
 from titian.exchange.choose import QUERY
@@ -62,7 +61,7 @@ def _stop(home: Path, reference: str, why: str, json: bool) -> None:
 def _show(home: Path, reference: str, json: bool) -> None:
     with node(home) as opened:
         actor = acting(opened, home, Permission.READ)
-        found = _find(opened.release.requests(waiting_only=False), reference)
+        found = opened.release.find(reference)
         now = None
         if found.state is State.WAITING and actor.may(Permission.PREVIEW):
             with progress("Projecting", quiet=json):
@@ -72,17 +71,6 @@ def _show(home: Path, reference: str, json: bool) -> None:
         print_json(shown_json(found, register, now))
     else:
         show_request(found, register, now)
-
-
-def _find(requests: Sequence[Request], reference: str) -> Request:
-    """One request, by its identifier or the beginning of it when only one begins so."""
-    begun = [one for one in requests if one.id.startswith(reference)] if reference else []
-    exact = [one for one in begun if one.id == reference] or begun
-    if len(exact) != 1:
-        several = f"{len(exact):,} requests begin with {reference!r}."
-        raise NotFound(several if exact else f"There is no request {reference!r}.",
-                       advice="`titian approvals --all` lists them.")  # fmt: skip
-    return exact[0]
 
 
 def _now(opened: Node, request: Request) -> Now:

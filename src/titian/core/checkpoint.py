@@ -15,9 +15,8 @@ from typing import Final
 import msgspec
 
 from titian.core.errors import InvalidInput, Refused
-from titian.core.merkle import EMPTY_ROOT
+from titian.core.merkle import EMPTY_ROOT, HASH_SIZE, MAX_SIZE
 from titian.core.notes import (
-    LATEST,
     Signature,
     SignatureType,
     SignedNote,
@@ -33,9 +32,6 @@ from titian.core.notes import (
     verify_note,
 )
 
-HASH_BYTES: Final = 32
-LARGEST_TREE: Final = LATEST
-"""Entries of a tree at most: what a store counts in a signed integer of 64 bits."""
 LONGEST_PROOF: Final = 63
 """Hashes of an inclusion proof at most: the levels of the largest tree."""
 PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
@@ -43,8 +39,8 @@ PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
 
 def _hash(line: str, what: str) -> bytes:
     data = from_base64(line)
-    if len(data) != HASH_BYTES:
-        raise InvalidInput(f"The {what} has {len(data)} bytes, not {HASH_BYTES}.")
+    if len(data) != HASH_SIZE:
+        raise InvalidInput(f"The {what} has {len(data)} bytes, not {HASH_SIZE}.")
     return data
 
 
@@ -67,10 +63,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
         for line in (self.origin, *self.extensions):
             if not line or "\n" in line or not is_text(line):
                 raise InvalidInput("Origin and extensions of a checkpoint are one line each, and not empty.")
-        if not 0 <= self.size <= LARGEST_TREE:
+        if not 0 <= self.size <= MAX_SIZE:
             raise InvalidInput("The size of a log is from 0 to 2^63 - 1.")
-        if len(self.root) != HASH_BYTES:
-            raise InvalidInput(f"A root hash has {HASH_BYTES} bytes.")
+        if len(self.root) != HASH_SIZE:
+            raise InvalidInput(f"A root hash has {HASH_SIZE} bytes.")
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
@@ -203,8 +199,8 @@ class Proof(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not 0 <= self.index < self.checkpoint.size:
             raise InvalidInput("The proof is for an entry that its checkpoint does not cover.")
-        if len(self.hashes) > LONGEST_PROOF or any(len(each) != HASH_BYTES for each in self.hashes):
-            raise InvalidInput(f"A proof has up to {LONGEST_PROOF} hashes of {HASH_BYTES} bytes.")
+        if len(self.hashes) > LONGEST_PROOF or any(len(each) != HASH_SIZE for each in self.hashes):
+            raise InvalidInput(f"A proof has up to {LONGEST_PROOF} hashes of {HASH_SIZE} bytes.")
 
     @classmethod
     def parse(cls, data: bytes) -> Proof:

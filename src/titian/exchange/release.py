@@ -188,9 +188,7 @@ class Release:
 
     def _decidable(self, session: Session, actor: Actor, identifier: str) -> Request:
         _allow(actor, Permission.DECIDE_RELEASE)
-        request = session.request(identifier)
-        if request is None:
-            raise NotFound(f"There is no request {identifier!r}.", advice="`titian approvals` lists them.")
+        request = _found(session, identifier)
         if request.state is not State.WAITING:
             raise Refused(f"The request {request.id} is {request.state.value} already.")
         if request.requester == actor.id:
@@ -210,6 +208,11 @@ class Release:
         """The requests that wait for a decision and the rules that stand, or every one."""
         with self._gate.reading() as session:
             return session.requests({State.WAITING, State.STANDING} if waiting_only else None)
+
+    def find(self, identifier: str) -> Request:
+        """One request, by its identifier or the beginning of it. Raises :class:`NotFound`, also for several."""
+        with self._gate.reading() as session:
+            return _found(session, identifier)
 
     # ── standing rules ────────────────────────────────────────────────────────────────────────────────────
 
@@ -315,6 +318,17 @@ class Release:
 def _allow(actor: Actor, permission: Permission) -> None:
     if not actor.may(permission):
         raise Forbidden(f"{actor.name} may not {permission.value}.", advice="`titian people list` shows who may.")
+
+
+def _found(session: Session, identifier: str) -> Request:
+    """One request, by its identifier or the beginning of it. Raises :class:`NotFound`, also for several."""
+    request = session.request(identifier)
+    if request is not None:
+        return request
+    begun = sum(one.id.startswith(identifier) for one in session.requests()) if identifier else 0
+    several = f"{begun:,} requests begin with {identifier!r}."
+    raise NotFound(several if begun else f"There is no request {identifier!r}.",
+                   advice="`titian approvals --all` lists them.")  # fmt: skip
 
 
 def audience_of(directory: Directory, agreement: Agreement, session: Session) -> list[str]:

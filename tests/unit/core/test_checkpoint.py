@@ -65,7 +65,7 @@ LINES = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs"]), mi
 
 @given(
     origin=LINES,
-    size=st.integers(0, c.LARGEST_TREE),
+    size=st.integers(0, c.MAX_SIZE),
     root=st.binary(min_size=32, max_size=32),
     extensions=st.lists(LINES).map(tuple),
 )
