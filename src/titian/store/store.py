@@ -12,7 +12,7 @@ from titian.store.database import Database, Transaction, open_database
 from titian.store.log import Log
 from titian.store.registry import NodeRecord, read_node
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest migration: what ``alembic_version`` must hold. A test compares it with the scripts."""
 
 

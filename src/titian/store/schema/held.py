@@ -1,4 +1,4 @@
-"""The one schema, for SQLite and PostgreSQL alike. Instants are microseconds since the Unix epoch.
+"""What a node holds, and who may have it. Instants are microseconds since the Unix epoch.
 
 The bytes of a collection lie in *segments*: runs of up to 64 kB of its objects in the order of ``date_added``,
 joined by commas, so that a page of a thousand objects is read in about twenty rows instead of a thousand and
@@ -15,23 +15,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_Id = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite makes only INTEGER PRIMARY KEY an alias of the row's own number."""
+from titian.store.schema.base import ID, metadata
 
 node = Table(
     "node",
@@ -48,7 +37,7 @@ node = Table(
 collections = Table(
     "collections",
     metadata,
-    Column("num", _Id, primary_key=True),
+    Column("num", ID, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False, unique=True),
     Column("alias", Text, unique=True),
@@ -126,7 +115,7 @@ for. Nothing is shared between collections: what one holds must not be told to a
 segments = Table(
     "segments",
     metadata,
-    Column("num", _Id, primary_key=True, autoincrement=False),
+    Column("num", ID, primary_key=True, autoincrement=False),
     Column("collection", Integer, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
@@ -166,7 +155,7 @@ status_parts = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("num", _Id, primary_key=True),
+    Column("num", ID, primary_key=True),
     Column("collection", Integer, nullable=False),
     Column("id", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -175,9 +164,16 @@ quarantine = Table(
     Column("received", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+    Column("arrival", BigInteger),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("decided", BigInteger),
+    Column("decider", Text),
+    Column("why", Text),
     Index("ix_quarantine_id", "id"),
+    Index("ix_quarantine_state", "state", "num"),
 )
-"""What arrived and was not accepted, with its bytes: nothing is overwritten and nothing is lost."""
+"""What arrived and was not accepted, with its bytes: nothing is overwritten and nothing is lost. ``state`` is
+waiting, accepted or rejected; ``arrival`` the page that it came with, where a subscription brought it."""
 
 cursors = Table(
     "cursors",
@@ -272,7 +268,7 @@ sessions = Table(
 acts = Table(
     "acts",
     metadata,
-    Column("num", _Id, primary_key=True),
+    Column("num", ID, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("person", Text, nullable=False),
     Column("act", Text, nullable=False),
