@@ -104,6 +104,17 @@ witnesses = Table(
 """Whose cosignatures this node takes under its checkpoints: verifier keys; ``url`` is where a C2SP witness takes
 submissions, if it does."""
 
+peers = Table(
+    "peers",
+    metadata,
+    Column("party", Text, primary_key=True),
+    Column("card", LargeBinary, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("adder", Text, nullable=False),
+    Column("checked", Boolean, nullable=False),
+)
+"""The cards of other nodes: which keys they sign and open with. One that is not ``checked`` was taken as it came."""
+
 peer_ledgers = Table(
     "peer_ledgers",
     metadata,

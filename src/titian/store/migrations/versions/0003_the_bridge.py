@@ -95,6 +95,15 @@ def _ledgers() -> None:
 
 def _others() -> None:
     op.create_table(
+        "peers",
+        sa.Column("party", sa.Text(), nullable=False),
+        sa.Column("card", sa.LargeBinary(), nullable=False),
+        sa.Column("added", sa.BigInteger(), nullable=False),
+        sa.Column("adder", sa.Text(), nullable=False),
+        sa.Column("checked", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("party", name=op.f("pk_peers")),
+    )
+    op.create_table(
         "evidence",
         sa.Column("num", _ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
