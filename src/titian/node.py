@@ -30,11 +30,14 @@ from titian.store.committer import Committer
 from titian.store.database import Transaction
 from titian.store.directory import DirectoryBook, DirectoryStore
 from titian.store.gate import StoreGate
+from titian.store.heads import HeadFile
 from titian.store.health import Health
 from titian.store.intake import StoreIntake
+from titian.store.ledger_book import LedgerBook, key_changed
 from titian.store.people import People
 from titian.store.registry import NodeRecord
 from titian.store.shelf import StoreCursors, StoreShelf
+from titian.store.signing import SigningKeys
 from titian.store.store import Store, now_micros
 from titian.store.view import Partners
 from titian.wire.files import FileFormats
@@ -60,6 +63,8 @@ class Node(msgspec.Struct, frozen=True):
     retention: Retention
     health: Health
     partners: Partners
+    ledgers: LedgerBook
+    signing: SigningKeys
     receive: Receive
     intake: StoreIntake
     committer: Committer
@@ -105,6 +110,9 @@ def open_node(
     directory = DirectoryStore(store, lambda tx, before, after: narrowed(gate.session(tx), before, after))
     gate = StoreGate(store, directory)
     withdraw = Withdraw(gate)
+    signing = SigningKeys(store, home, told=key_changed)
+    signing.ensure()
+    ledgers = LedgerBook(store, signing, HeadFile(home))
 
     def added(tx: Transaction, identifiers: Sequence[str]) -> None:
         follow(gate.session(tx), identifiers)
@@ -126,7 +134,9 @@ def open_node(
         withdraw=withdraw,
         retention=Retention(gate),
         health=Health(store, home),
-        partners=Partners(store, committer, withdraw.tick),
+        partners=Partners(store, committer, ledgers, withdraw.tick),
+        ledgers=ledgers,
+        signing=signing,
         receive=Receive(intake, clock),
         intake=intake,
         committer=committer,

@@ -34,7 +34,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     ``num`` is the node's own short number, never shown; ``generation`` changes with every change of what the
     collection holds; ``readable`` and ``writable`` bound what any partner may do with it. ``agreement`` and ``party``
     are identifiers; ``opens``, ``closes`` (exclusive) and ``expiry``, when the next of its entries ends, are
-    microseconds since the Unix epoch.
+    microseconds since the Unix epoch. ``taken`` counts how often something was taken back from a released collection.
     """
 
     num: int
@@ -53,6 +53,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     opens: int | None = None
     closes: int | None = None
     expiry: int | None = None
+    taken: int = 0
 
     def is_open(self, at: int) -> bool:
         """Whether its party may read a released collection at an instant: fails closed."""
@@ -156,6 +157,12 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     types: frozenset[str] | None = None
     versions: Versions = LAST
     spec_versions: frozenset[str] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no filter leaves anything out: every version of every object behind the cursor."""
+        anything = self.ids is None and self.types is None and self.spec_versions is None
+        return anything and self.versions.all
 
     def of_all_versions(self) -> Selection:
         """The same selection over every version."""

@@ -31,6 +31,10 @@ DIALOGUE_EXTENSION: Final = "extension-definition--86a2db87-f53e-4d90-8caa-ec496
 """Declares the type ``dialogue`` (:class:`DialogueObject`)."""
 CONSENT_EXTENSION: Final = "extension-definition--5fb1b0f7-f07e-4ee3-b288-9bc4455ca2d1"
 """Declares the type ``consent`` (:class:`ConsentObject`)."""
+RECALL_EXTENSION: Final = "extension-definition--3e9d0222-cf0c-42df-a3e1-c6fa8df7735f"
+"""Declares the type ``recall`` (:class:`titian.core.recall_objects.RecallObject`)."""
+RECALL_ANSWER_EXTENSION: Final = "extension-definition--31d669dd-dbc1-473a-af0a-b0dda7f73d1f"
+"""Declares the type ``recall-answer`` (:class:`titian.core.recall_objects.RecallAnswerObject`)."""
 PROJECT_ID: Final = "identity--a414010a-f4a4-44b8-b383-6739965ef1d7"
 """The identity that our extension definitions are created by."""
 
@@ -38,6 +42,8 @@ NEW_TYPES: Final[Mapping[str, str]] = {
     "agreement": AGREEMENT_EXTENSION,
     "dialogue": DIALOGUE_EXTENSION,
     "consent": CONSENT_EXTENSION,
+    "recall": RECALL_EXTENSION,
+    "recall-answer": RECALL_ANSWER_EXTENSION,
 }
 """The types that are ours, and the extension that declares each."""
 MEMBER_OF: Final = "member-of"
@@ -93,6 +99,14 @@ EXTENSION_DEFINITIONS: Final[Mapping[str, bytes]] = {
     CONSENT_EXTENSION: _definition(
         CONSENT_EXTENSION, "Consent", "consent", "new-sdo",
         "The recorded consent of an originator that objects of theirs go on under an agreement.",
+    ),
+    RECALL_EXTENSION: _definition(
+        RECALL_EXTENSION, "Recall", "recall", "new-sdo",
+        "What a party asks another to give back of what it was given, why, and by when.",
+    ),
+    RECALL_ANSWER_EXTENSION: _definition(
+        RECALL_ANSWER_EXTENSION, "Recall answer", "recall-answer", "new-sdo",
+        "What a party did about a recall: took the objects out, flagged them, or refused, and how far they had gone.",
     ),
     HANDLING_EXTENSION: _definition(
         HANDLING_EXTENSION, "Handling", "handling", "property-extension",

@@ -13,6 +13,7 @@ from titian.core.collection import Collection as HeldCollection
 from titian.core.collection import Incoming
 from titian.core.copying import Copy, Shown
 from titian.core.directory_objects import Reading
+from titian.core.ledger import Entry
 from titian.core.survey import Graph
 
 
@@ -106,12 +107,13 @@ class Live(msgspec.Struct, frozen=True):
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
     """What is to change in a released collection: objects to append, the copies among them by what they were made
-    from (with the digest of that), when each ends, and identifiers to take out first."""
+    from (with the digest of that), when each ends, and identifiers to take out first; ``why`` is for the ledger."""
 
     items: Iterable[Incoming] = ()
     copies: Mapping[str, tuple[Copy, bytes]] = {}
     ends: Mapping[str, int] = {}
     gone: Collection[str] = ()
+    why: str = ""
 
 
 class Session(Protocol):
@@ -239,6 +241,10 @@ class Session(Protocol):
 
     def drop_query(self, name: str) -> bool:
         """Remove a saved query; whether there was one."""
+        ...
+
+    def enter(self, agreement: str | None, entry: Entry) -> int:
+        """Enter something into the ledger of an agreement, or into the private one, in this transaction; its place."""
         ...
 
     def record(self, person: str, act: str, subject: str, why: str, details: Mapping[str, Any]) -> None:

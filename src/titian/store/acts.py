@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from titian.store.database import Transaction
+from titian.store.ledger import enter_act
 from titian.store.store import Store
 
 MOST: Final = 10_000
@@ -39,8 +40,9 @@ def record(
     """Add an act in the transaction of what it tells of: both are durable, or neither is.
 
     ``person`` is :attr:`titian.core.people.Actor.id`, ``act`` a verb, ``subject`` the identifier of what it was done
-    to. ``details`` become JSON; nothing secret goes in.
+    to. ``details`` become JSON; nothing secret goes in. The private ledger remembers it too.
     """
+    enter_act(tx, at=at, person=person, act=act, subject=subject, why=why, details=details or {})
     tx.run(
         "INSERT INTO acts (at, person, act, subject, why, details) VALUES (?, ?, ?, ?, ?, ?)",
         at,

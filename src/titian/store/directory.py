@@ -6,6 +6,7 @@ works those out again in its own transaction, so that it holds before the next a
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 import weakref
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -18,10 +19,13 @@ from titian.core.collection import Collection, Incoming, Kind, Outcome, Selectio
 from titian.core.directory_objects import Change, Reading, read_directory
 from titian.core.directory_writing import Stamp, write_party
 from titian.core.errors import AlreadyExists, InvalidInput
+from titian.core.ledger import EVERYBODY, Entry
+from titian.core.ledger import Kind as LedgerKind
 from titian.core.party import Directory, Party, PartyKind, Reach, Window
 from titian.core.stix import examine
 from titian.store.acts import record
 from titian.store.database import Transaction
+from titian.store.ledger import enter
 from titian.store.log import objects as objects_of
 from titian.store.registry import add_collection
 from titian.store.store import Store
@@ -87,6 +91,7 @@ class DirectoryStore:
                 raise AlreadyExists(f"Another content is held as {done.id}, version {done.version}.",
                                     advice="Only its creator may change it, and only in a new version.")  # fmt: skip
         after = self._load(tx, where)
+        _remember(tx, items, self._store.clock())
         set_windows(tx, after.directory, self._store.clock())
         self._following[tx] = after
         try:
@@ -129,6 +134,14 @@ class DirectoryStore:
         return made.num
 
 
+def _remember(tx: Transaction, items: Sequence[Incoming], at: int) -> None:
+    """Enter each version of an agreement into its ledger; every party of it may open that."""
+    for item in items:
+        if item.type == "agreement":
+            details = {"agreement": item.id, "version": item.text, "digest": hashlib.sha256(item.raw).hexdigest()}
+            enter(tx, item.id, [Entry(kind=LedgerKind.AGREEMENT, at=at, party=EVERYBODY, details=details)])
+
+
 def _taken(tx: Transaction, names: tuple[str, str | None]) -> bool:
     return any(
         tx.one("SELECT 1 FROM collections WHERE name = ? OR alias = ?", name, name) is not None
@@ -152,11 +165,12 @@ def set_windows(tx: Transaction, directory: Directory, at: int) -> int:
     is over now, if it was not before: never was it open, or it closed.
     """
     rows = tx.all(
-        "SELECT num, agreement, party, opens, closes FROM collections WHERE kind = ? ORDER BY num", Kind.RELEASED.value
+        "SELECT num, agreement, party, opens, closes, id FROM collections WHERE kind = ? ORDER BY num",
+        Kind.RELEASED.value,
     )
     windows: dict[str, Mapping[str, Window]] = {}
     changed = 0
-    for num, agreement, party, opens, closes in rows:
+    for num, agreement, party, opens, closes, identifier in rows:
         if agreement not in windows:
             known = directory.agreements.get(agreement)
             windows[agreement] = {} if known is None else windows_of(directory, known, at)
@@ -164,6 +178,8 @@ def set_windows(tx: Transaction, directory: Directory, at: int) -> int:
         wanted = _ended(opens, closes, at) if found is None else (found.opens, found.closes)
         if wanted != (opens, closes):
             tx.run("UPDATE collections SET opens = ?, closes = ? WHERE num = ?", *wanted, num)
+            details = {"collection": identifier, "opens": wanted[0], "closes": wanted[1]}
+            enter(tx, agreement, [Entry(kind=LedgerKind.AGREEMENT, at=at, party=party, details=details)])
             changed += 1
     return changed
 

@@ -17,10 +17,13 @@ from titian.core.copying import Copy, Shown
 from titian.core.directory_objects import Reading
 from titian.core.errors import NotFound, Refused
 from titian.core.gate import Live, Put, Query, Request, State
+from titian.core.ledger import Entry, runs
+from titian.core.ledger import Kind as LedgerKind
 from titian.store.acts import record
 from titian.store.database import Transaction
 from titian.store.directory import DirectoryStore
 from titian.store.holdings import Holdings, StoredGraph
+from titian.store.ledger import enter
 from titian.store.log import objects
 from titian.store.registry import add_collection, list_collections
 from titian.store.store import Store
@@ -267,13 +270,16 @@ class StoreSession:
     def put(self, collection: Collection, change: Put) -> int:
         """Change a released collection; how many objects were new to it."""
         log, num, tx = self._store.log, collection.num, self.tx
+        taken: list[int] = []
+        row = tx.one("SELECT last_added FROM collections WHERE num = ?", num)
+        before = int(row[0]) if row else 0
         for identifier in change.gone:
-            log.remove(tx, num, identifier, Selection(versions=ALL))
+            taken += log.take(tx, num, identifier, Selection(versions=ALL))
             tx.run("DELETE FROM expiries WHERE collection = ? AND id = ?", num, identifier)
         added = 0
         iterator = iter(change.items)
         while batch := list(islice(iterator, _BATCH)):
-            added += self._append(num, batch)
+            added += self._append(num, batch, taken)
         for source, (copy, origin) in change.copies.items():
             tx.run("DELETE FROM copies WHERE collection = ? AND source = ?", num, source)
             tx.run(
@@ -285,16 +291,40 @@ class StoreSession:
             tx.run("INSERT INTO expiries (collection, expires, id) VALUES (?, ?, ?)", num, expires, identifier)
         if change.gone or change.ends:
             self._set_expiry(num)
+        self._remember(collection, change.why, before, taken)
         return added
 
-    def _append(self, num: int, batch: Sequence[Incoming]) -> int:
+    def _remember(self, collection: Collection, why: str, before: int, taken: Sequence[int]) -> None:
+        """Enter what went out of a released collection, and what went into it behind a ``date_added``."""
+        about = {"collection": collection.id, "why": why}
+        entries = []
+        if taken:
+            self.tx.run("UPDATE collections SET taken = taken + 1 WHERE num = ?", collection.num)
+            gone = runs(sorted(taken))
+            details = {**about, "runs": gone, "count": len(taken)}
+            entries.append(Entry(kind=LedgerKind.WITHDRAWAL, at=self.at, party=collection.party, details=details))
+        added, digest = [], hashlib.sha256()
+        for place, each in self.tx.all(
+            "SELECT added, digest FROM entries WHERE collection = ? AND added > ? ORDER BY added",
+            collection.num,
+            before,
+        ):
+            added.append(place)
+            digest.update(each)
+        if added:
+            details = {**about, "runs": runs(added), "count": len(added), "digest": digest.hexdigest()}
+            entries.append(Entry(kind=LedgerKind.RELEASE, at=self.at, party=collection.party, details=details))
+        if entries:
+            enter(self.tx, collection.agreement, entries)
+
+    def _append(self, num: int, batch: Sequence[Incoming], taken: list[int]) -> int:
         log = self._store.log
         held = self.tx.one("SELECT 1 FROM segments WHERE collection = ? LIMIT 1", num)
         # What has no versions has only one content at a time: the new one takes the place of the old.
         digests = {item.id: hashlib.sha256(item.raw).digest() for item in batch if item.version is None} if held else {}
         for digest, identifier in list(self._entries(num, digests, "digest")):
             if bytes(digest) != digests[identifier]:
-                log.remove(self.tx, num, identifier, Selection(versions=ALL))
+                taken += log.take(self.tx, num, identifier, Selection(versions=ALL))
         # What goes out was made from what is held: there is nothing to tell apart.
         outcomes = log.append(self.tx, num, batch, source=_SOURCE, disputes=False)
         for one in outcomes:
@@ -349,6 +379,10 @@ class StoreSession:
     def drop_query(self, name: str) -> bool:
         """Remove a saved query; whether there was one."""
         return self.tx.run("DELETE FROM queries WHERE name = ?", name) > 0
+
+    def enter(self, agreement: str | None, entry: Entry) -> int:
+        """Enter something into a ledger, in this transaction."""
+        return enter(self.tx, agreement, [entry])
 
     def record(self, person: str, act: str, subject: str, why: str, details: Mapping[str, Any]) -> None:
         """Record an act, in this transaction."""

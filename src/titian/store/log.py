@@ -97,8 +97,12 @@ class Log:
 
         Other collections keep theirs. ``date_added`` of what is removed is never given again (law 7).
         """
+        return len(self.take(tx, collection, identifier, selection))
+
+    def take(self, tx: Transaction, collection: int, identifier: str, selection: Selection) -> list[int]:
+        """The same; returns the ``date_added`` of what was there."""
         if _nothing(selection):
-            return 0
+            return []
         rows = tx.all(
             f"SELECT added, segment, rank, version, id FROM entries {tx.using('ix_entries_id')}"
             "WHERE id_hash = ? AND collection = ? ORDER BY version",
@@ -108,7 +112,7 @@ class Log:
         rows = [row for row in rows if row[4] == identifier]
         gone = [row for row in rows if _wanted(selection.versions, rank=row[2], version=row[3])]
         if not gone:
-            return 0
+            return []
         tx.many("DELETE FROM entries WHERE collection = ? AND added = ?", [(collection, row[0]) for row in gone])
         taken = {row[0] for row in gone}
         left = [row for row in rows if row[0] not in taken]
@@ -120,7 +124,7 @@ class Log:
         for segment in touched:
             _rewrite(tx, collection, segment)
         tx.run("UPDATE collections SET generation = generation + 1 WHERE num = ?", collection)
-        return len(gone)
+        return [row[0] for row in gone]
 
 
 def _plain(versions: Versions) -> bool:

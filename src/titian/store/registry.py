@@ -47,7 +47,7 @@ def write_node(tx: Transaction, record: NodeRecord) -> None:
 
 _COLLECTION: Final = (
     "SELECT num, id, name, alias, description, readable, writable, created, generation, last_added, kind, agreement, "
-    "party, opens, closes, expiry FROM collections"
+    "party, opens, closes, expiry, taken FROM collections"
 )
 
 
@@ -69,6 +69,7 @@ def _collection(row: Row) -> Collection:
         opens=row[13],
         closes=row[14],
         expiry=row[15],
+        taken=row[16],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 import msgspec
@@ -10,10 +11,26 @@ import msgspec
 from titian.core.access import Key, key_id, matches
 from titian.core.collection import Collection, Kind, Page, Records, Selection
 from titian.core.errors import Forbidden, NotFound, Unavailable
+from titian.core.ledger import Opened
+from titian.core.merkle import Bundle, Tile
+from titian.core.notes import SignedNote, VerifierKey
 from titian.store.committer import Committer
 from titian.store.database import Transaction
+from titian.store.deliveries import Deliveries, Delivery
+from titian.store.ledger import (
+    BUNDLES,
+    Ledger,
+    StoredTiles,
+    concerns,
+    ledger_by_id,
+    list_ledgers,
+    opened_to,
+)
+from titian.store.ledger_book import LedgerBook
 from titian.store.registry import find_collection, find_key, list_collections
 from titian.store.store import Store
+
+__all__ = ["CollectionView", "Delivery", "Ledger", "PartnerView", "Partners", "Seen"]
 
 T = TypeVar("T")
 
@@ -52,8 +69,12 @@ class PartnerView:
     """The store as the holder of ``reader`` may use it. Raises :class:`NotFound` for what they may not know of
     and :class:`Forbidden` for what they may know of but not do."""
 
-    def __init__(self, store: Store, committer: Committer, reader: Key, tick: Callable[[], object]) -> None:
+    def __init__(
+        self, store: Store, committer: Committer, reader: Key, tick: Callable[[], object], book: LedgerBook
+    ) -> None:
         self.reader = reader
+        self._book = book
+        self._deliveries = Deliveries(store, committer)
         self._tick = tick
         self._store = store
         self._committer = committer
@@ -81,6 +102,80 @@ class PartnerView:
             # Something in it has ended: it is taken out before anybody reads on (law 9).
             self._tick()
         raise Unavailable("What has ended in this collection is being taken out.", advice="Try again in a moment.")
+
+    def is_partners(self, collection: Collection) -> bool:
+        """Whether what the reader takes from a collection leaves this organisation, and so has to be remembered."""
+        return self.reader.party is not None and collection.kind is Kind.RELEASED
+
+    def deliver(self, delivery: Delivery) -> Future[bool]:
+        """Remember what is about to be handed over (:meth:`titian.store.deliveries.Deliveries.record`)."""
+        return self._deliveries.record(delivery)
+
+    # ── ledgers ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def ledgers(self) -> list[Ledger]:
+        """The ledgers that the reader may read: those of the agreements under which something is open to them now."""
+        with self._store.reading() as tx:
+            return [one for one in list_ledgers(tx) if self._may_read(tx, one)]
+
+    def ledger(self, tx: Transaction, identifier: str) -> Ledger:
+        """One of them. Raises :class:`NotFound`, also for one that the reader may not know of."""
+        found = ledger_by_id(tx, identifier)
+        if not self._may_read(tx, found):
+            raise NotFound("There is no such ledger here.")
+        return found
+
+    def _may_read(self, tx: Transaction, ledger: Ledger) -> bool:
+        if self.reader.party is None:
+            return self.reader.collection is None
+        if ledger.agreement is None:
+            return False
+        at = self._store.clock()
+        return any(
+            one.kind is Kind.RELEASED and one.agreement == ledger.agreement and self.reader.sees(one, at)
+            for one in list_collections(tx)
+        )
+
+    def ledger_keys(self, ledger: Ledger) -> list[VerifierKey]:
+        """The keys that sign a ledger now, the newest first."""
+        with self._store.reading() as tx:
+            return self._book.current_keys(tx, ledger)
+
+    def checkpoint(self, identifier: str) -> bytes:
+        """The last checkpoint of a ledger with its cosignatures. Raises :class:`NotFound` when there is none yet.
+
+        When something waits that is opened to the reader, the ledger is sealed first: nobody else's doings can be told
+        from when that happens.
+        """
+        with self._store.reading() as tx:
+            ledger = self.ledger(tx, identifier)
+            waits = ledger.halted is None and concerns(tx, ledger, self.reader.party)
+        if waits:
+            self._book.seal(ledger.num)
+        with self._store.reading() as tx:
+            published = self._book.published(tx, self.ledger(tx, identifier))
+        if published is None:
+            raise NotFound("Nothing in this ledger is signed yet.", advice="Ask again in a minute.")
+        return published
+
+    def tile(self, identifier: str, tile: Tile | Bundle) -> bytes:
+        """The bytes of a tile or of an entry bundle. Raises :class:`NotFound`."""
+        level = tile.level if isinstance(tile, Tile) else BUNDLES
+        with self._store.reading() as tx:
+            return StoredTiles(tx, self.ledger(tx, identifier).num).part(level, tile.index, tile.width)
+
+    def opened(self, identifier: str, *, after: int, limit: int) -> tuple[list[Opened], int]:
+        """Entries that are opened to the reader from a place on, and how many the last checkpoint covers."""
+        with self._store.reading() as tx:
+            ledger = self.ledger(tx, identifier)
+            party = self.reader.party
+            return ([] if party is None else opened_to(tx, ledger, party, after=after, limit=limit)), ledger.head.size
+
+    def cosign(self, identifier: str, note: SignedNote, witness: VerifierKey) -> bool:
+        """Take the reader's cosignature (:meth:`titian.store.ledger_book.LedgerBook.hear`)."""
+        with self._store.reading() as tx:
+            self.ledger(tx, identifier)
+        return self._book.hear(identifier, note, witness, self.reader.party)
 
     def _is_due(self, collection: Collection) -> bool:
         return (
@@ -122,7 +217,10 @@ class PartnerView:
 class Partners:
     """Who is at the door: from what they present to what they may see. ``tick`` takes out what has ended."""
 
-    def __init__(self, store: Store, committer: Committer, tick: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, store: Store, committer: Committer, book: LedgerBook, tick: Callable[[], object] = lambda: None
+    ) -> None:
+        self._book = book
         self._store = store
         self._committer = committer
         self._tick = tick
@@ -141,4 +239,4 @@ class Partners:
             return None
         if name is not None and name != held.name:
             return None
-        return PartnerView(self._store, self._committer, held, self._tick)
+        return PartnerView(self._store, self._committer, held, self._tick, self._book)

@@ -42,14 +42,15 @@ class Door:
         self._requests = Buckets(settings.requests_per_second, settings.requests_burst)
         self._failures = Buckets(settings.failed_logins_per_minute / 60, settings.failed_logins_per_minute)
 
-    def admit(self, request: Request[Any, Any, Any]) -> PartnerView:
-        """Return the reader's view. Raises :class:`Unauthorized`, :class:`TooMany` or :class:`NotAcceptable`."""
+    def admit(self, request: Request[Any, Any, Any], *, taxii: bool = True) -> PartnerView:
+        """Return the reader's view. Raises :class:`Unauthorized`, :class:`TooMany` or, where only ``taxii`` is spoken,
+        :class:`NotAcceptable`."""
         view = self._authenticate(request)
         seconds = self._requests.take(view.reader.id)
         if seconds:
             raise TooMany("This key makes too many requests.", seconds)
         accept = request.headers.getall("accept", [])
-        if accept and not acceptable(", ".join(accept)):
+        if taxii and accept and not acceptable(", ".join(accept)):
             raise NotAcceptable(f"This endpoint speaks {MEDIA_TYPE} only.")
         request.scope["state"]["reader"] = view.reader.name
         return view

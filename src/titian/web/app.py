@@ -19,9 +19,11 @@ from litestar.types import ASGIApp
 
 from titian.node import Node, open_node
 from titian.settings import Settings
+from titian.store.view import PartnerView
 from titian.web.access import Door
 from titian.web.errors import handle_error
 from titian.web.front import Front
+from titian.web.ledger import ledger_router
 from titian.web.operation import health, metrics
 from titian.web.taxii import TaxiiState, Visit, taxii_router
 
@@ -69,6 +71,11 @@ class PendingWorker:
         self._stop.set()
         self._thread.join(timeout=30)
 
+    def _seal(self, log: Any) -> None:
+        for done in self._node.ledgers.seal_all():
+            if done.halted is not None:
+                log.error("a ledger is halted", ledger=done.ledger.origin, why=done.halted)
+
     def _work(self) -> None:
         log = structlog.get_logger("titian.pending")
         clock = time.monotonic() + _CLOCK_EVERY
@@ -77,6 +84,7 @@ class PendingWorker:
                 if time.monotonic() >= clock:
                     clock = time.monotonic() + _CLOCK_EVERY
                     self._node.withdraw.tick()
+                    self._seal(log)
                     self._node.retention.tick()
                     self._node.release.run_standing()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
@@ -102,6 +110,9 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
     def provide_visit(request: Request[Any, Any, Any]) -> Visit:
         return Visit(door.admit(request), state)
 
+    def provide_caller(request: Request[Any, Any, Any]) -> PartnerView:
+        return door.admit(request, taxii=False)
+
     @asynccontextmanager
     async def living(_: Litestar) -> AsyncIterator[None]:
         pending = PendingWorker(node)
@@ -118,9 +129,10 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
             node.close()
 
     app = Litestar(
-        route_handlers=[taxii_router(), health, metrics],
+        route_handlers=[taxii_router(), ledger_router(), health, metrics],
         dependencies={
             "visit": Provide(provide_visit, sync_to_thread=False),
+            "caller": Provide(provide_caller, sync_to_thread=False),
             "node": Provide(lambda: node, sync_to_thread=False),
         },
         exception_handlers={Exception: handle_error},

@@ -13,11 +13,21 @@ import zstandard
 Headers = dict[str, str]
 
 
+class Handed(msgspec.Struct, frozen=True):
+    """What an answer hands over: ``date_added`` of its ends, how many objects, and the digest of them."""
+
+    first: int
+    last: int
+    count: int
+    digest: bytes
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """A body with the headers that belong to it."""
+    """A body with the headers that belong to it, and what it hands over where that has to be remembered."""
 
     body: bytes
     headers: Headers
+    handed: Handed | None = None
 
 
 class AnswerCache:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
@@ -16,14 +16,15 @@ from litestar.exceptions import InternalServerException
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from titian.core.collection import STIX_MEDIA_TYPE, Collection, Selection, timestamp
-from titian.core.errors import InvalidInput, NotFound, TooLarge
+from titian.core.collection import STIX_MEDIA_TYPE, Collection, Record, Selection, timestamp
+from titian.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
+from titian.core.ledger import digest_of
 from titian.core.receipt import Receipt
 from titian.exchange.receive import split
 from titian.node import Node
 from titian.settings import Settings
-from titian.store.view import CollectionView, PartnerView, Seen
-from titian.web.cache import COMPRESS_FROM, Answer, AnswerCache, compress, encoding_for
+from titian.store.view import CollectionView, Delivery, PartnerView, Seen
+from titian.web.cache import COMPRESS_FROM, Answer, AnswerCache, Handed, compress, encoding_for
 from titian.web.errors import UnsupportedMediaType
 from titian.wire.taxii import (
     EMPTY_ENVELOPE,
@@ -154,8 +155,27 @@ def collection(visit: Guest, collection_id: FromPath[str]) -> ASGIResponse:
     return _answer(_resource(visit.view.collection(collection_id)))
 
 
-Build = Callable[[CollectionView, Selection, Callable[[int], str]], tuple[bytes, int, int]]
-"""Build a body from a snapshot: the body, and the ``date_added`` of its first and last entry (0 for none)."""
+class Built(msgspec.Struct, frozen=True):
+    """A body made from a snapshot: the ``date_added`` of its first and last entry (0 for none), how many there are,
+    and the bytes that it hands over, where those are not the whole body."""
+
+    body: bytes
+    first: int = 0
+    last: int = 0
+    count: int = 0
+    parts: Sequence[bytes] = ()
+
+    def handed(self) -> Handed | None:
+        """What a delivery record says of it; an empty answer hands nothing over."""
+        if not self.count:
+            return None
+        return Handed(self.first, self.last, self.count, digest_of(self.parts or (self.body,)))
+
+
+Build = Callable[[CollectionView, Selection, Callable[[int], str]], Built]
+"""Build a body from a snapshot."""
+_ATTEMPTS: Final = 10
+"""How often an answer is made anew because something was taken back meanwhile."""
 
 
 async def _read(
@@ -163,12 +183,25 @@ async def _read(
 ) -> ASGIResponse:
     """Answer a reading endpoint from one snapshot: with 304, from the cache, or anew.
 
-    Exact versions without ids are looked for in the whole collection: in a thread, so that nobody waits for it.
+    Exact versions without ids are looked for in the whole collection: in a thread, so that nobody waits for it. What is
+    handed to a partner is remembered before (law 8); when something was taken back until then, it is read again.
     """
     reading = _Reading(visit, request, endpoint, query, build)
-    if query.selection.versions.exact and query.selection.ids is None:
-        return await asyncio.to_thread(visit.view.read, collection_id, partial(reading.answer, keep=False))
-    return visit.view.read(collection_id, reading.answer)
+    for _ in range(_ATTEMPTS):
+        if query.selection.versions.exact and query.selection.ids is None:
+            found = await asyncio.to_thread(visit.view.read, collection_id, partial(reading.answer, keep=False))
+        else:
+            found = visit.view.read(collection_id, reading.answer)
+        if found.delivery is None or await asyncio.wrap_future(visit.view.deliver(found.delivery)):
+            return found.response
+    raise Unavailable("What is served here is being taken back.", advice="Try again in a moment.")
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """An answer, and what has to be remembered before it goes out."""
+
+    response: ASGIResponse
+    delivery: Delivery | None = None
 
 
 class _Reading:
@@ -181,7 +214,7 @@ class _Reading:
         self.query = query
         self.build = build
 
-    def answer(self, snapshot: CollectionView, *, keep: bool = True) -> ASGIResponse:
+    def answer(self, snapshot: CollectionView, *, keep: bool = True) -> _Found:
         taxii, query, held = self.visit.taxii, self.query, snapshot.collection
         reader = self.visit.view.reader.id
         bound_to = (held.id.encode(), self.endpoint.encode(), reader.encode(), query.binding)
@@ -195,43 +228,52 @@ class _Reading:
         given = self.request.headers.get("if-none-match", "")
         tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
         if etag in tags:
-            return _unchanged(etag)
+            return _Found(_unchanged(etag))
         found = taxii.cache.get(etag) if keep else None
         if found is None:
-            found = _finish(*self.build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to)), encoding)
+            built = self.build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to))
+            found = _finish(built, encoding, remembered=self.visit.view.is_partners(held))
             found.headers["etag"] = etag
             if keep:
                 taxii.cache.put(etag, found)
         # RFC 9110 section 13.1.2: * asks whether there is anything at all, and by now we know that there is.
         if "*" in tags:
-            return _unchanged(etag)
-        return ASGIResponse(body=found.body, headers=found.headers)
+            return _Found(_unchanged(etag))
+        delivery = None if found.handed is None else self._delivery(held, selection, found.handed)
+        return _Found(ASGIResponse(body=found.body, headers=found.headers), delivery)
+
+    def _delivery(self, held: Collection, selection: Selection, handed: Handed) -> Delivery:
+        return Delivery(
+            collection=held, key=self.visit.view.reader.id, view=self.endpoint, after=selection.after,
+            first=handed.first, last=handed.last, count=handed.count, digest=handed.digest,
+            whole=self.endpoint == "objects" and selection.is_whole,
+        )  # fmt: skip
 
 
 def _unchanged(etag: str) -> ASGIResponse:
     return ASGIResponse(status_code=304, headers={"etag": etag, **_HEADERS})
 
 
-def _finish(body: bytes, first: int, last: int, encoding: str | None) -> Answer:
-    headers = dict(_TAXII_HEADERS)
-    if last:
-        headers["x-taxii-date-added-first"] = timestamp(first)
-        headers["x-taxii-date-added-last"] = timestamp(last)
+def _finish(built: Built, encoding: str | None, *, remembered: bool) -> Answer:
+    headers, body = dict(_TAXII_HEADERS), built.body
+    if built.last:
+        headers["x-taxii-date-added-first"] = timestamp(built.first)
+        headers["x-taxii-date-added-last"] = timestamp(built.last)
     if encoding is not None and len(body) >= COMPRESS_FROM:
         body = compress(body, encoding)
         headers["content-encoding"] = encoding
-    return Answer(body, headers)
+    return Answer(body, headers, built.handed() if remembered else None)
 
 
-def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
     page = snapshot.page(selection)
     if not page.count:
-        return EMPTY_ENVELOPE, 0, 0
+        return Built(EMPTY_ENVELOPE)
     prefix = envelope_prefix(token(page.last) if page.more else None)
-    return page.enclosed(prefix, ENVELOPE_SUFFIX), page.first, page.last
+    return Built(page.enclosed(prefix, ENVELOPE_SUFFIX), page.first, page.last, page.count, page.joined)
 
 
-def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
     records, more = _records(snapshot, selection)
     resource = Manifest(
         more=more,
@@ -246,10 +288,15 @@ def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[i
             for r in records
         ],
     )
-    return _encode(resource), records[0].added if records else 0, records[-1].added if records else 0
+    return Built(_encode(resource), *_ends(records))
 
 
-def _records(snapshot: CollectionView, selection: Selection) -> Any:
+def _ends(records: Sequence[Record]) -> tuple[int, int, int]:
+    """The first and last ``date_added``, and how many there are."""
+    return (records[0].added, records[-1].added, len(records)) if records else (0, 0, 0)
+
+
+def _records(snapshot: CollectionView, selection: Selection) -> tuple[list[Record], bool]:
     found = snapshot.records(selection)
     return found.records, found.more
 
@@ -284,11 +331,11 @@ async def one_object(
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
     query = _of_one(visit.taxii.query(request, OF_OBJECT), object_id)
 
-    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
-        body, first, last = _envelope(snapshot, selection, token)
-        if not last and not snapshot.holds(object_id):
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
+        built = _envelope(snapshot, selection, token)
+        if not built.last and not snapshot.holds(object_id):
             raise _missing()
-        return body, first, last
+        return built
 
     return await _read(visit, request, collection_id, "object", query, build)
 
@@ -300,7 +347,7 @@ async def versions(
     """TAXII 2.1 section 5.8."""
     query = _of_one(visit.taxii.query(request, OF_VERSIONS), object_id)
 
-    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> tuple[bytes, int, int]:
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
         found, more = _records(snapshot, selection.of_all_versions())
         if not found and not snapshot.holds(object_id):
             raise _missing()
@@ -309,7 +356,7 @@ async def versions(
             next=token(found[-1].added) if more else None,
             versions=[r.version for r in found],
         )
-        return _encode(resource), found[0].added if found else 0, found[-1].added if found else 0
+        return Built(_encode(resource), *_ends(found))
 
     return await _read(visit, request, collection_id, "versions", query, build)
 

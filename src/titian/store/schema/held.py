@@ -53,13 +53,15 @@ collections = Table(
     Column("opens", BigInteger),
     Column("closes", BigInteger),
     Column("expiry", BigInteger),
+    Column("taken", BigInteger, nullable=False, server_default="0"),
     Index("ix_collections_agreement", "agreement", "party"),
 )
 """``last_added`` only grows, also when entries are deleted: the next ``date_added`` is later than it.
 
 ``kind`` is that of :class:`titian.core.collection.Kind`. A released collection is what one ``party`` sees under one
 ``agreement``, open to it from ``opens`` until before ``closes``; a received one holds what came from ``party``.
-``expiry`` is when the next of its entries ends (law 9).
+``expiry`` is when the next of its entries ends (law 9), ``taken`` counts what was taken back from it. A received one
+with an ``agreement`` is where its party puts what it sends back under that agreement.
 """
 
 keys = Table(

@@ -231,5 +231,6 @@ def _quarantine() -> None:
     op.add_column("quarantine", sa.Column("decided", sa.BigInteger(), nullable=True))
     op.add_column("quarantine", sa.Column("decider", sa.Text(), nullable=True))
     op.add_column("quarantine", sa.Column("why", sa.Text(), nullable=True))
+    op.add_column("collections", sa.Column("taken", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_quarantine_state", "quarantine", ["state", "num"], unique=False)
     # ### end Alembic commands ###
