@@ -14,33 +14,51 @@ from typing import Final, Self
 
 import msgspec
 
+from titian.core.bundling import Correspondent, correspondent
 from titian.core.errors import NotFound
+from titian.core.notes import SignatureType
+from titian.core.signing import NamedSigner, Role, witness_name
 from titian.exchange.agree import Agree
+from titian.exchange.arrive import Arrive, ByHand
+from titian.exchange.bundle import Bundles
 from titian.exchange.carry import Carry
 from titian.exchange.hold import Hold
 from titian.exchange.mark import Mark
 from titian.exchange.receive import Receive
 from titian.exchange.release import Release
 from titian.exchange.retention import Retention
+from titian.exchange.subscribe import Subscribe
 from titian.exchange.withdraw import Withdraw, follow, narrowed
+from titian.exchange.witness import Witness
 from titian.settings import FILE, Settings, read_settings
 from titian.store.acts import Acts
 from titian.store.admin import Collections, Keys
+from titian.store.arrivals import StoreArrivals
+from titian.store.backup import Backup
+from titian.store.bundles import StoreBundles
 from titian.store.committer import Committer
 from titian.store.database import Transaction
+from titian.store.deliveries import Deliveries
 from titian.store.directory import DirectoryBook, DirectoryStore
 from titian.store.gate import StoreGate
 from titian.store.heads import HeadFile
 from titian.store.health import Health
 from titian.store.intake import StoreIntake
 from titian.store.ledger_book import LedgerBook, key_changed
+from titian.store.peer_ledgers import PeerLedgers
+from titian.store.peers import Peers
 from titian.store.people import People
 from titian.store.registry import NodeRecord
 from titian.store.shelf import StoreCursors, StoreShelf
 from titian.store.signing import SigningKeys
 from titian.store.store import Store, now_micros
+from titian.store.subscriptions import Subscriptions
 from titian.store.view import Partners
+from titian.store.way_back import WayBack
 from titian.wire.files import FileFormats
+from titian.wire.peer_link import connect
+from titian.wire.pkcs11 import Tokens
+from titian.wire.sealing import Sealing
 
 DATABASE: Final = "titian.db"
 
@@ -62,9 +80,16 @@ class Node(msgspec.Struct, frozen=True):
     withdraw: Withdraw
     retention: Retention
     health: Health
+    backup: Backup
     partners: Partners
     ledgers: LedgerBook
     signing: SigningKeys
+    peers: Peers
+    peer_ledgers: PeerLedgers
+    arrive: Arrive
+    witness: Witness
+    subscribe: Subscribe
+    bundles: Bundles
     receive: Receive
     intake: StoreIntake
     committer: Committer
@@ -110,20 +135,35 @@ def open_node(
     directory = DirectoryStore(store, lambda tx, before, after: narrowed(gate.session(tx), before, after))
     gate = StoreGate(store, directory)
     withdraw = Withdraw(gate)
-    signing = SigningKeys(store, home, told=key_changed)
+    signing = SigningKeys(store, home, Tokens(environment).open, told=key_changed)
     signing.ensure()
-    ledgers = LedgerBook(store, signing, HeadFile(home))
+    sealing = Sealing(home / "keys" / "bundle.key", home)
+    peers = Peers(store, signing, recipient=lambda: sealing.recipient)
+    ledgers = LedgerBook(store, signing, HeadFile(home), lambda: peers.ours().encode().decode())
+    peer_ledgers = PeerLedgers(store)
 
     def added(tx: Transaction, identifiers: Sequence[str]) -> None:
         follow(gate.session(tx), identifiers)
 
     intake = StoreIntake(store, committer, added)
+
+    def known(party: str) -> Correspondent | None:
+        peer = peers.get(party)
+        return None if peer is None else correspondent(peer.card)
+
+    collections = Collections(store)
     shelf = StoreShelf(store, added)
+    arrivals = StoreArrivals(store, added)
+    arrive = Arrive(arrivals, gate)
+    identity = store.node.identity
+    witness = Witness(peer_ledgers, lambda: (witness_name(identity), signing.signers(None, Role.WITNESS, clock())[0]))
+    back = WayBack(store, Deliveries(store, committer), withdraw.check_leaving)
+    subscribe = Subscribe(Subscriptions(store), arrivals, arrive, witness, back, peers, connect)
     return Node(
         home=home,
         settings=settings,
         record=store.node,
-        collections=Collections(store),
+        collections=collections,
         keys=Keys(store),
         people=People(store),
         acts=Acts(store),
@@ -134,9 +174,23 @@ def open_node(
         withdraw=withdraw,
         retention=Retention(gate),
         health=Health(store, home),
+        backup=Backup(store, home),
         partners=Partners(store, committer, ledgers, withdraw.tick),
         ledgers=ledgers,
         signing=signing,
+        peers=peers,
+        peer_ledgers=peer_ledgers,
+        arrive=arrive,
+        witness=witness,
+        subscribe=subscribe,
+        bundles=Bundles(
+            StoreBundles(store, gate),
+            withdraw,
+            ByHand(arrive, gate, collections.receiving, clock),
+            sealing,
+            correspondent=known,
+            signer=lambda name: NamedSigner(name, SignatureType.ED25519, signing.signers(None, Role.LOG, clock())[0]),
+        ),
         receive=Receive(intake, clock),
         intake=intake,
         committer=committer,

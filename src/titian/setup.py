@@ -17,8 +17,12 @@ from titian.settings import FILE, write_settings
 from titian.store.admin import plain
 from titian.store.database import SqliteDatabase, open_database
 from titian.store.migrate import migrate
+from titian.store.reconcile import Restored
 from titian.store.registry import NodeRecord, write_node
+from titian.store.restore import restore
 from titian.store.store import now_micros
+
+__all__ = ["Restored", "init_node", "restore_node", "upgrade_node"]
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
 
@@ -95,3 +99,16 @@ def upgrade_node(home: Path) -> None:
         migrate(database)
     finally:
         database.close()
+
+
+def restore_node(
+    file: Path,
+    home: Path,
+    *,
+    database: str = "",
+    by: str,
+    clock: Callable[[], int] = now_micros,
+    advance: Callable[[int], None] = lambda count: None,
+) -> Restored:
+    """Make a node in ``home`` from a backup, see :func:`titian.store.restore.restore`."""
+    return restore(file, home, by=by, address=database, clock=clock, advance=advance)

@@ -18,6 +18,9 @@ from titian.cli.terminal import say
 VERBS: Final = {
     "init": ("titian.cli.init", "Set up a node."),
     "serve": ("titian.cli.serve", "Serve the node over TAXII 2.1."),
+    "bundle": ("titian.cli.bundle", "Seal what partners are served into files, and open theirs."),
+    "peers": ("titian.cli.peers", "Hand over this node's card, and hold the cards of others."),
+    "signing": ("titian.cli.signing", "List, rotate and give up the keys that this node signs with."),
     "collections": ("titian.cli.collections", "Add and list collections."),
     "keys": ("titian.cli.keys", "Add, list and revoke the keys of partners and tools."),
     "people": ("titian.cli.people", "Add, list and disable the people of this node, and give passwords."),
@@ -38,6 +41,8 @@ VERBS: Final = {
     "pull": ("titian.cli.pull", "Fetch a collection of another TAXII 2.1 server."),
     "push": ("titian.cli.push", "Send a collection to another TAXII 2.1 server."),
     "check": ("titian.cli.check", "Is this node healthy?"),
+    "backup": ("titian.cli.backup", "Write a backup of the node into one file, while it serves."),
+    "restore": ("titian.cli.restore", "Make a node from a backup, in a folder that holds none."),
     "demo": ("titian.cli.demo", "See it work: four parties, five agreements, and a report that is not for all."),
 }
 """Verb to module and summary. Loading only the verb that is called keeps `titian serve` quick to answer."""

@@ -47,21 +47,28 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     def sees(self, collection: Collection, at: int) -> bool:
         """Whether the holder may know, at an instant in microseconds, that this collection exists.
 
-        A party's key opens what was released to that party, while the agreement is in force, and nothing else. A key
-        without a party is the organisation's own.
+        A party's key opens what was released to that party, and the inbox for what it sends back, while the agreement
+        is in force, and nothing else. A key without a party is the organisation's own.
         """
         if self.collection is not None and self.collection != collection.num:
             return False
         if self.party is None:
             return True
-        return collection.kind is Kind.RELEASED and collection.party == self.party and collection.is_open(at)
+        shared = collection.kind is Kind.RELEASED or collection.is_inbox
+        return shared and collection.party == self.party and collection.is_open(at)
 
     def reads(self, collection: Collection, at: int) -> bool:
-        """``can_read`` of TAXII 2.1 section 5.2.1; an admin key is the node's own, not a partner's."""
+        """``can_read`` of TAXII 2.1 section 5.2.1; an admin key is the node's own, not a partner's. Nobody outside
+        reads an inbox, not even who has written into it."""
+        if self.party is not None and collection.is_inbox:
+            return False
         return self.sees(collection, at) and (collection.readable or self.role is Role.ADMIN)
 
     def writes(self, collection: Collection, at: int) -> bool:
-        """``can_write`` of TAXII 2.1 section 5.2.1. Released collections and the directory are never written by key."""
+        """``can_write`` of TAXII 2.1 section 5.2.1. Released collections and the directory are never written by key; a
+        party writes into its inboxes only, whatever the role of its key."""
+        if self.party is not None and collection.is_inbox:
+            return self.sees(collection, at)
         if self.role is Role.READER or self.party is not None:
             return False
         if collection.kind in (Kind.RELEASED, Kind.DIRECTORY):

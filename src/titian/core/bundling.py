@@ -12,6 +12,7 @@ from titian.core.bundle import Kept
 from titian.core.collection import Collection
 from titian.core.gate import Session
 from titian.core.party import Party
+from titian.core.peer import Card
 
 
 class Correspondent(msgspec.Struct, frozen=True):
@@ -22,6 +23,16 @@ class Correspondent(msgspec.Struct, frozen=True):
     keys: tuple[bytes, ...]
     compromised: tuple[bytes, ...] = ()
     recipient: str | None = None
+
+
+def correspondent(card: Card) -> Correspondent:
+    """What a card says of who sends and receives bundles."""
+    return Correspondent(
+        card.party,
+        tuple(one.key for one in card.keys if one.compromised is None),
+        tuple(one.key for one in card.keys if one.compromised is not None),
+        card.recipient,
+    )
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -154,9 +165,6 @@ class Leaving(Protocol):
         ...
 
 
-class Outlet(Protocol):
-    """Gives the file for a party's bundle: whole when the block ends, gone when it raises."""
-
-    def __call__(self, party: Party, several: bool) -> AbstractContextManager[BinaryIO]:
-        """``several`` says that this is one of several files."""
-        ...
+Outlet = Callable[[Party, bool], AbstractContextManager[BinaryIO]]
+"""Gives the file for a party's bundle: whole when the block ends, gone when it raises. The flag says that it is one of
+several files."""

@@ -55,8 +55,13 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     expiry: int | None = None
     taken: int = 0
 
+    @property
+    def is_inbox(self) -> bool:
+        """Whether its party puts into it what it sends back under an agreement: sightings, answers to recalls."""
+        return self.kind is Kind.RECEIVED and self.agreement is not None
+
     def is_open(self, at: int) -> bool:
-        """Whether its party may read a released collection at an instant: fails closed."""
+        """Whether its party may use a released collection, or an inbox, at an instant: fails closed."""
         return self.opens is not None and self.opens <= at and (self.closes is None or at < self.closes)
 
 

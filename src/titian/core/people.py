@@ -38,6 +38,7 @@ class Permission(StrEnum):
     MANAGE_PEOPLE = "manage-people"
     MANAGE_KEYS = "manage-keys"
     MANAGE_AGREEMENTS = "manage-agreements"
+    BACK_UP = "back-up"
 
 
 PERMISSIONS: Final[Mapping[Duty, frozenset[Permission]]] = MappingProxyType(
@@ -50,8 +51,14 @@ PERMISSIONS: Final[Mapping[Duty, frozenset[Permission]]] = MappingProxyType(
         ),
         Duty.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),
         Duty.ADMINISTRATOR: frozenset(
-            {Permission.READ, Permission.MANAGE_PEOPLE, Permission.MANAGE_KEYS, Permission.MANAGE_AGREEMENTS}
-        ),
+            {
+                Permission.READ,
+                Permission.MANAGE_PEOPLE,
+                Permission.MANAGE_KEYS,
+                Permission.MANAGE_AGREEMENTS,
+                Permission.BACK_UP,
+            }
+        ),  # fmt: skip
     }
 )
 """Duty to permissions. An administrator does not decide on releases: who makes the accounts must not also be the
@@ -61,9 +68,9 @@ LOCAL_PERMISSIONS: Final = frozenset(Permission) - {Permission.DECIDE_RELEASE}
 """What a local operator may while there are no people: all but to decide, because four eyes need two persons."""
 
 
-LOCAL_ALWAYS: Final = frozenset({Permission.READ, Permission.WRITE})
-"""What a local operator may besides people: look, and take objects in and out of the node's own files, as a timer that
-pulls does every hour. They could do as much without this command."""
+LOCAL_ALWAYS: Final = frozenset({Permission.READ, Permission.WRITE, Permission.BACK_UP})
+"""What a local operator may besides people: look, take objects in and out of the node's own files, and back it up, as
+timers do. They could do as much without this command."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

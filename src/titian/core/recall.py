@@ -6,21 +6,17 @@ travels: :mod:`titian.core.recall_objects`. Instants are microseconds since the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, Protocol
 
 import msgspec
 
 from titian.core.collection import Collection as HeldCollection
-from titian.core.collection import timestamp
-from titian.core.gate import Session
 from titian.core.recall_objects import Reason, RecallMessage, Response
 from titian.core.release import Withheld
 from titian.core.stix import Timestamp
 from titian.core.survey import Facts
-
-_NEVER: Final = 2**62
 
 
 class Policy(StrEnum):
@@ -223,40 +219,6 @@ class Holder(msgspec.Struct, frozen=True):
     added: int
 
 
-class RecallSession(Session, Protocol):
-    """What the verbs of recall ask of a transaction besides."""
-
-    @property
-    def recalls(self) -> RecallBook:
-        """Recalls, recipients and flags."""
-        ...
-
-    def places(self, collection: HeldCollection, identifiers: Collection[str]) -> Mapping[str, tuple[int, ...]]:
-        """Each ``date_added`` of objects in a collection, of every version, ascending."""
-        ...
-
-    def naming(self, collection: HeldCollection, identifiers: Collection[str]) -> Iterable[bytes]:
-        """Every version of every object in a released collection in whose bytes one of these identifiers could
-        stand, itself too: some may hold none."""
-        ...
-
-    def holders(self, identifiers: Collection[str]) -> Mapping[str, list[Holder]]:
-        """The collections, of our own and received ones, that hold each of these objects."""
-        ...
-
-
-class Deliveries(Protocol):
-    """What is known of what parties were handed."""
-
-    def delivered(self, session: Session, collection: str, party: str, added: Collection[int]) -> Collection[int]:
-        """Those of some ``date_added`` of a collection (its identifier) that a party was handed, or may have been."""
-        ...
-
-    def speaks(self, session: Session, party: str) -> bool:
-        """Whether a party's node can answer: it has read our ledger, cosigned it, or written to its inbox."""
-        ...
-
-
 def standing(recipient: Recipient, deadline: int | None, at: int, *, read: bool, told: bool, speaks: bool) -> Standing:
     """Return where a recipient stands at an instant.
 
@@ -319,12 +281,3 @@ def days_left(deadline: int, at: int) -> int:
     (1, -1)
     """
     return (deadline - at) // 86_400_000_000
-
-
-def until(deadline: int | None) -> str:
-    """Return a deadline for a person: to the minute, UTC.
-
-    >>> until(0), until(None)
-    ('1970-01-01 00:00', '')
-    """
-    return "" if deadline is None or abs(deadline) >= _NEVER else timestamp(deadline)[:16].replace("T", " ")

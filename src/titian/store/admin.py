@@ -12,7 +12,7 @@ import msgspec
 
 from titian.core.access import Key, Role, mint
 from titian.core.collection import Collection, Kind
-from titian.core.errors import InvalidInput
+from titian.core.errors import AlreadyExists, InvalidInput
 from titian.core.people import PROGRAM, Actor
 from titian.store.acts import record
 from titian.store.registry import (
@@ -81,6 +81,20 @@ class Collections:
             record(tx, at=made.created, person=by.id, act="add-collection", subject=made.id,
                    details={"name": made.name, "received_from": received_from})  # fmt: skip
             return made
+
+    def receiving(self, name: str, party: str, by: Actor = PROGRAM) -> Collection:
+        """A collection of a name for what comes from a party, made when there is none; under another name when that one
+        is taken by something else."""
+        with self._store.reading() as tx:
+            every = list_collections(tx)
+        taken = {one.name: one for one in every}
+        for wanted in (name, *(f"{name} ({number})" for number in range(2, 1000))):
+            found = taken.get(wanted)
+            if found is None:
+                return self.add(wanted, received_from=party, writable=False, by=by)
+            if found.kind is Kind.RECEIVED and found.party == party and not found.is_inbox:
+                return found
+        raise AlreadyExists(f"Too many collections are called {name!r}.", advice="Rename some.")
 
     def list(self) -> list[Listed]:
         """Every collection with its count."""

@@ -14,7 +14,7 @@ from titian.core.errors import Forbidden
 from titian.core.ledger import Entry, Kind
 from titian.store.committer import Committer
 from titian.store.database import Transaction
-from titian.store.ledger import enter
+from titian.store.ledger import enter, require_sound
 from titian.store.store import Store
 
 
@@ -62,7 +62,8 @@ class Deliveries:
         """Remember a delivery before it is handed over; the future is done when the record is durable.
 
         It gives False, and nothing is remembered, when something was taken back from the collection since it was read:
-        then what was read may not be handed over. It raises :class:`Forbidden` when the collection has closed.
+        then what was read may not be handed over. It raises :class:`Forbidden` when the collection has closed,
+        :class:`Unavailable` while the ledger is halted.
         """
 
         def job(tx: Transaction) -> bool:
@@ -73,6 +74,7 @@ class Deliveries:
                 raise Forbidden("This collection has closed.")
             if row[0] != held.taken:
                 return False
+            require_sound(tx, held.agreement)
             enter(tx, held.agreement, [delivery_entry(delivery, at)])
             return True
 

@@ -165,12 +165,12 @@ def set_windows(tx: Transaction, directory: Directory, at: int) -> int:
     is over now, if it was not before: never was it open, or it closed.
     """
     rows = tx.all(
-        "SELECT num, agreement, party, opens, closes, id FROM collections WHERE kind = ? ORDER BY num",
-        Kind.RELEASED.value,
+        "SELECT num, agreement, party, opens, closes, id, kind FROM collections WHERE agreement IS NOT NULL "
+        "ORDER BY num"
     )
     windows: dict[str, Mapping[str, Window]] = {}
     changed = 0
-    for num, agreement, party, opens, closes, identifier in rows:
+    for num, agreement, party, opens, closes, identifier, kind in rows:
         if agreement not in windows:
             known = directory.agreements.get(agreement)
             windows[agreement] = {} if known is None else windows_of(directory, known, at)
@@ -178,9 +178,10 @@ def set_windows(tx: Transaction, directory: Directory, at: int) -> int:
         wanted = _ended(opens, closes, at) if found is None else (found.opens, found.closes)
         if wanted != (opens, closes):
             tx.run("UPDATE collections SET opens = ?, closes = ? WHERE num = ?", *wanted, num)
-            details = {"collection": identifier, "opens": wanted[0], "closes": wanted[1]}
-            enter(tx, agreement, [Entry(kind=LedgerKind.AGREEMENT, at=at, party=party, details=details)])
-            changed += 1
+            if kind == Kind.RELEASED:
+                details = {"collection": identifier, "opens": wanted[0], "closes": wanted[1]}
+                enter(tx, agreement, [Entry(kind=LedgerKind.AGREEMENT, at=at, party=party, details=details)])
+                changed += 1
     return changed
 
 

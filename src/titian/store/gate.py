@@ -167,14 +167,19 @@ class StoreSession:
         name = f"{terms.name} → {who.name}"
         if self.tx.one("SELECT 1 FROM collections WHERE name = ?", name) is not None:
             name = f"{name} ({uuid.uuid4()})"
-        return add_collection(
-            self.tx,
-            Collection(
-                num=0, id=str(uuid.uuid4()), name=name, created=self.at, kind=Kind.RELEASED, agreement=agreement,
-                description=f"Released under: {terms.name}", party=party, writable=False,
-                opens=window.opens if window else None, closes=window.closes if window else None,
-            ),
+        made = Collection(
+            num=0, id=str(uuid.uuid4()), name=name, created=self.at, kind=Kind.RELEASED, agreement=agreement,
+            description=f"Released under: {terms.name}", party=party, writable=False,
+            opens=window.opens if window else None, closes=window.closes if window else None,
         )  # fmt: skip
+        inbox = msgspec.structs.replace(
+            made, id=str(uuid.uuid4()), name=name.replace(" → ", " ← ", 1), kind=Kind.RECEIVED, writable=True,
+            description=f"Sent back under: {terms.name}",
+        )  # fmt: skip
+        if self.tx.one("SELECT 1 FROM collections WHERE name = ?", inbox.name) is not None:
+            inbox = msgspec.structs.replace(inbox, name=f"{inbox.name} ({inbox.id})")
+        add_collection(self.tx, inbox)
+        return add_collection(self.tx, made)
 
     def all_released(self, *, holding: Many[str] | None = None) -> list[Collection]:
         """Every released collection, or those that hold something made from one of these objects."""

@@ -77,6 +77,10 @@ class HeadFile:
             )
         return kept.heads
 
+    def knows(self, origin: str) -> bool:
+        """Whether a head of an origin is remembered. Raises as :meth:`read` does."""
+        return origin in self.read()
+
     def write(self, origin: str, size: int, root: bytes, at: int) -> bool:
         """Remember a head that was signed; durable on return. Whether it is further than what was remembered.
 
@@ -92,6 +96,8 @@ class HeadFile:
         for origin, head in heads.items():
             if not _is_head(head):
                 raise ValueError(f"{origin}: not a head that can be signed")
+        if not heads:
+            return False
         try:
             with self._locked():
                 held = self.read()

@@ -10,8 +10,10 @@ from typing import Final
 import msgspec
 
 from titian.store.database import Database
+from titian.store.ledger import list_ledgers
 from titian.store.registry import list_collections, list_keys
 from titian.store.store import REVISION, Store, schema_revision
+from titian.store.subscriptions import Subscriptions
 
 DISK_FREE: Final = 1 << 30
 """Bytes that should be free for a node to work on."""
@@ -45,7 +47,8 @@ class Health:
     def check(self) -> list[Finding]:
         """Run every check; one that fails does not stop the others."""
         checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-            self._database, self._migrations, self._disk, self._clock, self._keys, self._logs,
+            self._database, self._migrations, self._disk, self._clock, self._keys, self._logs, self._ledgers,
+            self._subscriptions,
         )  # fmt: skip
         return [finding for check in checks for finding in _guarded(check)]
 
@@ -112,3 +115,25 @@ class Health:
                     ok,
                     detail if ok else f"{detail}, but segments hold {segments}",
                 )
+
+    def _ledgers(self) -> Iterator[Finding]:
+        """Nothing is handed over under an agreement whose ledger is halted."""
+        with self._store.reading() as tx:
+            ledgers = [one for one in list_ledgers(tx) if one.closed is None]
+        halted = [one for one in ledgers if one.halted is not None]
+        for one in halted:
+            yield Finding(f"ledger {one.origin}", False, f"halted: {one.halted}")
+        if not halted:
+            yield Finding("ledgers", True, f"{len(ledgers)} sealed, {sum(one.size for one in ledgers):,} entries")
+
+    def _subscriptions(self) -> Iterator[Finding]:
+        """What is pulled by itself, and what waits in the quarantine."""
+        standing = Subscriptions(self._store).all()
+        failing = [one for one in standing if one.progress.failures or one.progress.paused or one.progress.gaps]
+        for one in failing:
+            said = one.progress.paused or one.progress.error or one.progress.gaps[-1].what
+            yield Finding(f"subscription {one.terms.title}", False, said)
+        with self._store.reading() as tx:
+            row = tx.one("SELECT count(*) FROM quarantine WHERE state = 'waiting'")
+        waiting = f"{row[0] if row else 0:,} objects wait in the quarantine"
+        yield Finding("subscriptions", True, f"{len(standing) - len(failing)} of {len(standing)} go well, {waiting}")

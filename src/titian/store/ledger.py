@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from titian.core.errors import NotFound
+from titian.core.errors import NotFound, Unavailable
 from titian.core.ledger import SALT_SIZE, Entry, Kind, Opened
 from titian.core.merkle import EMPTY_ROOT, Tile, TreeHead
 from titian.core.signing import origin
@@ -155,6 +155,14 @@ def entries_between(tx: Transaction, ledger: int, first: int, end: int) -> Itera
             f"{_OPENED} AND num >= ? AND num < ? ORDER BY num", ledger, start, min(start + 1024, end)
         ):
             yield Opened(num, bytes(salt), bytes(payload))
+
+
+def require_sound(tx: Transaction, agreement: str | None) -> None:
+    """Raise :class:`Unavailable` while the ledger of an agreement is halted: what could not be proved is not done."""
+    row = tx.one("SELECT halted FROM ledgers WHERE closed IS NULL AND agreement = ?", agreement)
+    if row is not None and row[0] is not None:
+        raise Unavailable("The ledger of this agreement is halted.",
+                          advice="Nothing is handed over until its operator has decided.")  # fmt: skip
 
 
 def opened_to(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
@@ -52,6 +52,10 @@ class Heads(Protocol):
         """Remember a head that was signed, never an older one; whether it is further."""
         ...
 
+    def knows(self, origin: str) -> bool:
+        """Whether anything that was signed of a ledger is remembered."""
+        ...
+
     def behind(self, origin: str, size: int, root: bytes) -> str | None:
         """Why a ledger with this head is not what was signed last, or None."""
         ...
@@ -76,7 +80,8 @@ class Sealed(msgspec.Struct, frozen=True):
 class LedgerBook:
     """Seals what was entered: fills up, grows the tree, and signs its head."""
 
-    def __init__(self, store: Store, keys: Keys, heads: Heads) -> None:
+    def __init__(self, store: Store, keys: Keys, heads: Heads, card: Callable[[], str] = lambda: "") -> None:
+        self.card = card
         self._store = store
         self._keys = keys
         self._heads = heads
@@ -87,9 +92,23 @@ class LedgerBook:
             return list_ledgers(tx)
 
     def seal_all(self) -> list[Sealed]:
-        """Seal every ledger in which something was entered since its last checkpoint; what became of each."""
-        waiting = [one for one in self.ledgers() if one.size > one.head.size and one.closed is None]
-        return [self.seal(one.num) for one in waiting if one.halted is None]
+        """Seal every ledger in which something was entered since its last checkpoint; what became of each.
+
+        One that is behind what this node has signed is halted even when nothing waits in it.
+        """
+        found = []
+        for one in self.ledgers():
+            if one.halted is not None or one.closed is not None:
+                continue
+            if one.size > one.head.size or self._behind(one) is not None:
+                found.append(self.seal(one.num))
+        return found
+
+    def _behind(self, ledger: Ledger) -> str | None:
+        """Why a ledger is not what this node has signed last, as is remembered outside the database."""
+        if ledger.signed is not None and not self._heads.knows(ledger.origin):
+            return "What this node has signed last is not remembered beside its database any more."
+        return self._heads.behind(ledger.origin, ledger.head.size, ledger.head.root)
 
     def seal(self, num: int) -> Sealed:
         """Seal one ledger: in one transaction, and never over damage or behind what was signed before (law 10).
@@ -104,11 +123,13 @@ class LedgerBook:
         return done
 
     def _seal(self, tx: Transaction, ledger: Ledger) -> Sealed:
-        if ledger.halted is not None or ledger.size == ledger.head.size or ledger.closed is not None:
+        if ledger.halted is not None or ledger.closed is not None:
             return Sealed(ledger, halted=ledger.halted)
+        behind = self._behind(ledger)
+        if ledger.size == ledger.head.size and behind is None:
+            return Sealed(ledger)
         now = self._store.clock()
         secrets = self._keys.log_secrets(tx, now)
-        behind = self._heads.behind(ledger.origin, ledger.head.size, ledger.head.root)
         try:
             if behind is not None:
                 raise Refused(behind)
@@ -205,7 +226,7 @@ class LedgerBook:
         tx.run("DELETE FROM cosignatures WHERE ledger = ? AND key = ? AND size = ?", *who)
         tx.run(
             "INSERT INTO cosignatures (ledger, key, size, root, line, at) VALUES (?, ?, ?, ?, ?, ?)",
-            *who, checkpoint.root, str(line), self._store.clock(),
+            *who, checkpoint.root, str(line).removesuffix("\n"), self._store.clock(),
         )  # fmt: skip
         old = tx.all(
             "SELECT size FROM cosignatures WHERE ledger = ? AND key = ? ORDER BY size DESC", ledger.num, str(key)

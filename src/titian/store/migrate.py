@@ -24,8 +24,8 @@ def engine_for(database: Database) -> Engine:
     return create_engine(_DIALECTS[database.kind], creator=database.connect, poolclass=NullPool)
 
 
-def migrate(database: Database) -> None:
-    """Run every migration that is not yet in the database, in one transaction.
+def migrate(database: Database, to: str = "head") -> None:
+    """Run every migration that is not yet in the database, up to the one numbered ``to``, in one transaction.
 
     Raises :class:`Refused` for a schema of a newer version, :class:`Unavailable` when the database does not answer.
     """
@@ -35,7 +35,7 @@ def migrate(database: Database) -> None:
             config = Config()
             config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
     except CommandError as error:
         raise Refused(f"The schema of the database is not one of this version: {error}.",
                       advice="A newer schema needs a newer Titian.") from error  # fmt: skip

@@ -49,7 +49,7 @@ class StoreShelf:
         with self._store.writing() as tx:
             for item in rejected:
                 digest = hashlib.sha256(item.raw).digest()
-                ident, reason = _kept(item.id, 300), _kept(item.reason, 2000)
+                ident, reason = kept_text(item.id, 300), kept_text(item.reason, 2000)
                 if (
                     tx.one(
                         "SELECT 1 FROM quarantine WHERE id = ? AND digest = ? AND collection = ?",
@@ -79,7 +79,7 @@ class StoreShelf:
             after, more = page.last, page.more
 
 
-def _kept(text: str, most: int) -> str:
+def kept_text(text: str, most: int) -> str:
     """What a database can keep of a text from outside: PostgreSQL has no NUL and bounds what it indexes. The bytes
     themselves are kept whole beside it."""
     return text[:most].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -17,6 +17,7 @@ from titian.store.acts import record
 from titian.store.admin import plain
 from titian.store.database import Row, Transaction
 from titian.store.key_files import SCHEME, KeyFiles
+from titian.store.ledger_book import key_changed
 from titian.store.store import Store
 
 LONGEST_OVERLAP: Final = 365 * 86_400
@@ -29,10 +30,6 @@ Opener = Callable[[str], Secret]
 """Opens the secret at a place that is no file: a PKCS#11 URI."""
 
 _COLUMNS: Final = "num, role, public, place, created, starts, stops, compromised"
-
-
-def _no_told(tx: Transaction, old: SigningKey | None, new: SigningKey | None, at: int) -> None:
-    """Nobody is told."""
 
 
 def _no_tokens(place: str) -> Secret:
@@ -51,7 +48,7 @@ class SigningKeys:
         store: Store,
         home: Path,
         open_secret: Opener = _no_tokens,
-        told: Told = _no_told,
+        told: Told = key_changed,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store

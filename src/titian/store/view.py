@@ -14,6 +14,7 @@ from titian.core.errors import Forbidden, NotFound, Unavailable
 from titian.core.ledger import Opened
 from titian.core.merkle import Bundle, Tile
 from titian.core.notes import SignedNote, VerifierKey
+from titian.core.peer_ledger import Listed, Listing
 from titian.store.committer import Committer
 from titian.store.database import Transaction
 from titian.store.deliveries import Deliveries, Delivery
@@ -113,10 +114,25 @@ class PartnerView:
 
     # ── ledgers ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def ledgers(self) -> list[Ledger]:
+    def listing(self) -> Listing:
         """The ledgers that the reader may read: those of the agreements under which something is open to them now."""
         with self._store.reading() as tx:
-            return [one for one in list_ledgers(tx) if self._may_read(tx, one)]
+            found = [one for one in list_ledgers(tx) if self._may_read(tx, one)]
+            at, shared = self._store.clock(), list_collections(tx)
+            places: dict[tuple[str | None, bool], str] = {
+                (one.agreement, one.is_inbox): one.id
+                for one in shared
+                if one.agreement is not None and one.party == self.reader.party and self.reader.sees(one, at)
+            }
+            listed = tuple(
+                Listed(
+                    id=one.id, origin=one.origin, agreement=one.agreement, size=one.head.size,
+                    keys=tuple(map(str, self._book.current_keys(tx, one))), halted=one.halted is not None,
+                    collection=places.get((one.agreement, False)), inbox=places.get((one.agreement, True)),
+                )
+                for one in found
+            )  # fmt: skip
+        return Listing(listed, self._book.card())
 
     def ledger(self, tx: Transaction, identifier: str) -> Ledger:
         """One of them. Raises :class:`NotFound`, also for one that the reader may not know of."""
@@ -135,11 +151,6 @@ class PartnerView:
             one.kind is Kind.RELEASED and one.agreement == ledger.agreement and self.reader.sees(one, at)
             for one in list_collections(tx)
         )
-
-    def ledger_keys(self, ledger: Ledger) -> list[VerifierKey]:
-        """The keys that sign a ledger now, the newest first."""
-        with self._store.reading() as tx:
-            return self._book.current_keys(tx, ledger)
 
     def checkpoint(self, identifier: str) -> bytes:
         """The last checkpoint of a ledger with its cosignatures. Raises :class:`NotFound` when there is none yet.

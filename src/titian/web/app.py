@@ -17,6 +17,7 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
+from titian.exchange.subscribe import Ran
 from titian.node import Node, open_node
 from titian.settings import Settings
 from titian.store.view import PartnerView
@@ -30,6 +31,8 @@ from titian.web.taxii import TaxiiState, Visit, taxii_router
 _BLOCK: Final = 1 << 20
 _PENDING_EVERY: Final = 0.5
 """Seconds between looks for requests that wait to be worked on."""
+_SUBSCRIPTIONS_EVERY: Final = 0.25
+"""Seconds between looks for subscriptions whose time has come."""
 _CLOCK_EVERY: Final = 20.0
 """Seconds between looks at the clock. What has ended is never read meanwhile: that is looked at with each answer."""
 
@@ -94,6 +97,46 @@ class PendingWorker:
                 self._stop.wait(5)
 
 
+class Subscriber:
+    """A thread that pulls what this node has subscribed to, as each is due. A worker that is not alone leaves to
+    another what that one has in hand."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="titian-subscriber", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is in hand, for a while; what is left goes on after the next start."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        log = structlog.get_logger("titian.subscriptions")
+        while not self._stop.wait(_SUBSCRIPTIONS_EVERY):
+            try:
+                for ran in self._node.subscribe.run_due(self._stop.is_set):
+                    self._tell(log, ran)
+            except Exception as error:
+                log.error("a pull failed", exc_info=error)
+                self._stop.wait(5)
+
+    @staticmethod
+    def _tell(log: Any, ran: Ran) -> None:
+        about = {"subscription": ran.subscription.id, "partner": ran.subscription.terms.party}
+        if ran.error is not None:
+            log.warning("a pull failed", error=ran.error, **about)
+        elif ran.arrived.read or ran.sent:
+            log.info("pulled", read=ran.arrived.read, accepted=ran.arrived.accepted,
+                     quarantined=ran.arrived.quarantined, sent=ran.sent, **about)  # fmt: skip
+        for finding in ran.findings:
+            log.error("a partner's ledger does not fit", finding=finding, **about)
+
+
 def warm_up(size: int) -> None:
     """Touch as much memory as the page cache will hold, and hand it back to the allocator, which keeps it (see
     ``titian.web.worker``): fetched page by page while answering, it costs more than the answer."""
@@ -117,6 +160,8 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
     async def living(_: Litestar) -> AsyncIterator[None]:
         pending = PendingWorker(node)
         pending.start()
+        subscriber = Subscriber(node)
+        subscriber.start()
         warm_up(node.settings.page_cache_bytes)
         # What exists now lives as long as the process: the collector need not walk it again (p99).
         gc.collect()
@@ -125,6 +170,7 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
         try:
             yield
         finally:
+            subscriber.stop()
             pending.stop()
             node.close()
 

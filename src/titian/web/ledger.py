@@ -18,7 +18,7 @@ from titian.core.errors import InvalidInput, NotFound, TooLarge
 from titian.core.merkle import parse_path
 from titian.core.notes import SignedNote, VerifierKey
 from titian.core.witness import LARGEST_SUBMISSION
-from titian.store.view import Ledger, PartnerView
+from titian.store.view import PartnerView
 
 OPENED_AT_ONCE: Final = 1000
 """Opened entries in one answer at most."""
@@ -40,17 +40,6 @@ Caller = NamedDependency[PartnerView]
 AnyRequest = Request[Any, Any, Any]
 
 
-class LedgerResource(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A ledger as the list shows it. ``keys`` are the verifier keys that sign it."""
-
-    id: str
-    origin: str
-    agreement: str | None
-    size: int
-    keys: list[str]
-    halted: bool = False
-
-
 class OpenedResource(msgspec.Struct, frozen=True):
     """An opened entry: salt and payload are base64."""
 
@@ -67,15 +56,10 @@ class OpenedPage(msgspec.Struct, frozen=True):
     entries: list[OpenedResource]
 
 
-def _shown(view: PartnerView, one: Ledger) -> LedgerResource:
-    keys = [str(key) for key in view.ledger_keys(one)]
-    return LedgerResource(one.id, one.origin, one.agreement, one.head.size, keys, one.halted is not None)
-
-
 @get("/", sync_to_thread=True)
 def ledgers(caller: Caller) -> ASGIResponse:
-    """The ledgers that the reader may read."""
-    return ASGIResponse(body=_encode({"ledgers": [_shown(caller, one) for one in caller.ledgers()]}), headers=_JSON)
+    """The ledgers that the reader may read, and this node's card."""
+    return ASGIResponse(body=_encode(caller.listing()), headers=_JSON)
 
 
 @get("/{ledger_id:str}/checkpoint", sync_to_thread=True)

@@ -20,7 +20,7 @@ from typing import Final, Self
 import httpx
 
 from titian.core.errors import InvalidInput, PeerRefused, PeerUntrusted
-from titian.wire.outbound import Credential, Limits, Origin, Outbound, parse_url
+from titian.wire.outbound import Credential, Limits, Origin, Outbound, Reply, parse_url
 from titian.wire.outbound_net import Resolver, resolve
 from titian.wire.taxii_page import Page, keep_objects, keep_records, keep_texts, read_page
 from titian.wire.taxii_pull import Cursor, PulledPage, walk
@@ -115,6 +115,12 @@ class TaxiiClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.http.close()
+
+    def ask(self, method: str, path: str, *, content: bytes | None = None, most: int, kind: str = "*/*") -> Reply:
+        """Return the answer to a request for something on the same server that is not of TAXII, if it is a success."""
+        headers = {"Accept": kind} | ({"Content-Type": "text/plain; charset=utf-8"} if content is not None else {})
+        reply = self._session.http.request(method, f"{self._origin}{path}", headers=headers, content=content, most=most)
+        return self._session.checked(reply)
 
     # ---- server information (section 4) ----
 

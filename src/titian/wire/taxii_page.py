@@ -7,6 +7,7 @@ malformed, the objects are told apart and judged one by one.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -27,7 +28,8 @@ class Page(Generic[T]):
 
     ``first`` and ``last`` are the dates added of its ends as TAXII timestamps, `None` if the server gives
     none that can be read. ``skipped`` names what could not be used: position on the page, and why.
-    ``repeated`` counts objects that were left out because the page before already had them.
+    ``repeated`` counts objects that were left out because the page before already had them. ``spoiled`` has the bytes
+    of what was skipped, ``digest`` is SHA-256 of all elements as they were sent, joined by commas.
     """
 
     objects: list[T]
@@ -37,6 +39,13 @@ class Page(Generic[T]):
     more: bool = False
     skipped: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     repeated: int = 0
+    spoiled: dict[int, bytes] = dataclasses.field(default_factory=dict)
+    digest: bytes = b""
+
+    @property
+    def handed(self) -> int:
+        """How many elements the server sent."""
+        return len(self.objects) + len(self.skipped) + self.repeated
 
 
 class _Envelope(msgspec.Struct):
@@ -87,6 +96,8 @@ def read_page(reply: Reply, key: str, *, most: int, token_bytes: int) -> Page[by
         next=token,
         more=more,
         skipped=skipped,
+        spoiled={index: bytes(elements[index]) for index, _ in skipped},
+        digest=hashlib.sha256(b",".join(elements)).digest(),
     )
 
 
@@ -108,12 +119,13 @@ def keep_texts(page: Page[bytes]) -> Page[str]:
 
 
 def _keep(page: Page[bytes], read: Callable[[bytes], T | None]) -> Page[T]:
-    skipped = list(page.skipped)
+    skipped, spoiled = list(page.skipped), dict(page.spoiled)
     kept: list[T] = []
     for position, element in zip(_positions(page), page.objects, strict=True):
         value = read(element)
         if value is None:
             skipped.append((position, f"not what belongs here: {_kind(element)}"))
+            spoiled[position] = element
         else:
             kept.append(value)
     return Page(
@@ -124,6 +136,8 @@ def _keep(page: Page[bytes], read: Callable[[bytes], T | None]) -> Page[T]:
         more=page.more,
         skipped=sorted(skipped),
         repeated=page.repeated,
+        spoiled=spoiled,
+        digest=page.digest,
     )
 
 

@@ -25,6 +25,16 @@ class RemoteCollection:
         """The API root and the id of the collection."""
         return f"{self._client.api_root_url} {self.collection.id}"
 
+    @property
+    def title(self) -> str:
+        """What the server calls it."""
+        return self.collection.title or self.collection.id
+
+    @property
+    def identifier(self) -> str:
+        """Its id there."""
+        return self.collection.id
+
     def pages(self, state: bytes | None) -> Iterator[tuple[Page[bytes], bytes]]:
         """Pages after ``state``, each with the state to keep once it is stored."""
         after = None if state is None else msgspec.json.decode(state, type=Cursor)

@@ -1,0 +1,372 @@
+"""Witness: check what a partner's ledger says against what is remembered, and cosign it (laws 8 and 10).
+
+At every pull the partner's checkpoint is fetched and must lead on from the one that was cosigned last. What it opens to
+this node must be in the tree, in order, not back-dated, and must agree with what arrived. Whatever does not hold is
+kept as evidence, with the signatures that show who said it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from titian.core.checkpoint import Checkpoint, Never, cosign, never
+from titian.core.errors import PeerUntrusted, Refused, TitianError
+from titian.core.ledger import Opened
+from titian.core.ledger_watch import Finding, NewKey, delivered, follow
+from titian.core.merkle import (
+    TILE_WIDTH,
+    Bundle,
+    Flaw,
+    Tile,
+    Tree,
+    TreeHead,
+    consistency_flaw,
+    consistency_proof,
+    decode_bundle,
+    inclusion_flaw,
+    inclusion_proof,
+    leaf_hash,
+)
+from titian.core.notes import Signature, SignatureType, SignedNote, VerifierKey, to_base64
+from titian.core.peer_ledger import Listed, PeerLedger, TrustedKey, open_head, rotated
+from titian.core.signing import NamedSigner, Secret, witness_name
+from titian.core.witness import Answer, Submission, judge
+
+SECOND: Final = 1_000_000
+_COSIGN_AGAIN: Final = 10 * 60 * SECOND
+"""After this, what has not changed is cosigned again: it shows that it was looked at."""
+_MOST_ENTRIES: Final = 1_000_000
+"""Opened entries that are read on in one go."""
+
+
+class Ledger(Protocol):
+    """A partner's ledger over the network (:class:`titian.wire.ledger_client.LedgerClient`)."""
+
+    def checkpoint(self) -> bytes:
+        """The last checkpoint."""
+        ...
+
+    def read(self, tiles: Sequence[Tile]) -> Sequence[bytes]:
+        """Tiles."""
+        ...
+
+    def bundle(self, bundle: Bundle) -> bytes:
+        """A bundle of entries."""
+        ...
+
+    def opened(self, after: int) -> tuple[list[Opened], bool]:
+        """Entries that are opened to us, from a place on, and whether there are more."""
+        ...
+
+    def cosign(self, note: SignedNote, witness: VerifierKey) -> None:
+        """Hand our cosignature over."""
+        ...
+
+
+class Memory(Protocol):
+    """What is remembered of others' ledgers (:class:`titian.store.peer_ledgers.PeerLedgers`)."""
+
+    def now(self) -> int:
+        """The node's clock, in microseconds."""
+        ...
+
+    def all(self) -> list[PeerLedger]:
+        """Every ledger that is remembered."""
+        ...
+
+    def get(self, origin: str) -> PeerLedger | None:
+        """One of them."""
+        ...
+
+    def compare_and_set(self, before: PeerLedger | None, after: PeerLedger) -> bool:
+        """Remember a head in the place of another one."""
+        ...
+
+    def read_on(self, peer: PeerLedger, opened: Sequence[Opened], entries: Mapping[bytes, int]) -> None:
+        """Remember what was read on in a ledger."""
+        ...
+
+    def received(self, party: str, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of some pages that arrived from a party."""
+        ...
+
+    def entries(self, origin: str) -> list[Opened]:
+        """Entries that were opened to this node."""
+        ...
+
+    def broke(self, origin: str, what: str, body: bytes) -> None:
+        """Remember that a ledger is not what it was, with the proof of it."""
+        ...
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What checking a ledger has given: how many entries it has, how many were opened and read, what does not fit."""
+
+    peer: PeerLedger
+    read: int = 0
+    findings: tuple[Finding, ...] = ()
+    cosigned: bool = False
+
+
+class Broken(PeerUntrusted):
+    """A ledger is not what it was; the proof is kept."""
+
+
+class Witness:
+    """Checks and cosigns the ledgers of others.
+
+    ``signer`` gives the name and the secret of this node's witness key.
+    """
+
+    def __init__(self, memory: Memory, signer: Callable[[], tuple[str, Secret]]) -> None:
+        self._memory = memory
+        self._signer = signer
+
+    def check(
+        self, ledger: Ledger, listed: Listed, *, party: str, url: str, keys: Sequence[VerifierKey] = ()
+    ) -> Checked:
+        """Check a partner's ledger as far as it is new, remember it, and cosign it.
+
+        :param keys: what is trusted for it when it is met for the first time: from the partner's card. Without any, the
+            keys that it lists are taken as they come.
+        :raises Broken: when it is not what was cosigned before. :raises Refused: when it was found broken before.
+        """
+        if not listed.origin.startswith(f"{witness_name(party)}/"):
+            raise PeerUntrusted(f"The partner lists a ledger that is not its own: {listed.origin[:120]}.")
+        before = self._memory.get(listed.origin)
+        if before is not None and before.broken is not None:
+            raise Refused(
+                f"The ledger {listed.origin} was found broken: {before.broken}",
+                advice="`titian ledger verify --of` shows the proof; docs/operations.md says what to do.",
+            )
+        peer = before or _first(listed, party, url, keys, self._memory.now())
+        checkpoint, note = self._head(ledger, peer)
+        if _is_known(peer, checkpoint, self._memory.now()):
+            return Checked(peer=peer)
+        advanced = self._advance(ledger, peer, before, checkpoint, note)
+        read, findings, peer = self._read_on(ledger, advanced, checkpoint)
+        done = self._cosign(ledger, note, peer)
+        return Checked(peer=peer, read=read, findings=findings, cosigned=done)
+
+    # ── the head ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _head(self, ledger: Ledger, peer: PeerLedger) -> tuple[Checkpoint, SignedNote]:
+        data = ledger.checkpoint()
+        try:
+            return open_head(data, peer.origin, peer.trusted(self._memory.now()))
+        except Refused as error:
+            self._memory.broke(peer.origin, error.message, data)
+            raise Broken(error.message, advice="The checkpoint is kept as evidence.") from error
+
+    def _advance(
+        self, ledger: Ledger, peer: PeerLedger, before: PeerLedger | None, checkpoint: Checkpoint, note: SignedNote
+    ) -> PeerLedger:
+        """Go on from what was cosigned last to this checkpoint, if it leads on from there."""
+        now = self._memory.now()
+        new = TreeHead(checkpoint.size, checkpoint.root)
+        flaw = None
+        if peer.last is not None and checkpoint.size > peer.head.size:
+            flaw = self._consistency(ledger, peer, new)
+        why = never(peer.last, checkpoint, now // SECOND, extends=flaw is None)
+        if why is Never.EARLIER:
+            raise Refused(why.value, advice="Put the clock right: this node cosigned at a later time than now.")
+        if why is not None:
+            what = why.value if flaw is None else f"{why.value} {flaw.reason}"
+            self._memory.broke(peer.origin, what, proof_of_fork(peer.checkpoint, note.encode()))
+            raise Broken(
+                f"The ledger of this partner is not what it was. {what}",
+                advice="Both signed checkpoints are kept: `titian ledger verify --of` shows them.",
+            )
+        after = msgspec.structs.replace(peer, head=new, checkpoint=note.encode(), seen=now)
+        if not self._memory.compare_and_set(before, after):
+            raise Refused("Another process has checked this ledger meanwhile.", advice="Try again.")
+        return after
+
+    def _consistency(self, ledger: Ledger, peer: PeerLedger, new: TreeHead) -> Flaw | None:
+        proof = consistency_proof(ledger, peer.head.size, new.size)
+        return consistency_flaw(proof, old=peer.head, new=new)
+
+    # ── what is opened ────────────────────────────────────────────────────────────────────────────────────
+
+    def _read_on(
+        self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint
+    ) -> tuple[int, tuple[Finding, ...], PeerLedger]:
+        opened = self._opened(ledger, peer, checkpoint)
+        received = self._memory.received(peer.party or "", delivered(opened))
+        cosigned = None if peer.position == 0 else self._last_seen(peer)
+        told = follow(peer.watch, opened, received, cosigned=cosigned)
+        keys = rotated(peer.keys, peer.origin, told.keys, peer.seen) if told.keys else peer.keys
+        after = msgspec.structs.replace(peer, position=checkpoint.size, watch=told.watch, keys=keys)
+        self._memory.read_on(after, opened, told.deliveries)
+        return len(opened), (*told.findings, *_compromised(told.keys)), after
+
+    def _last_seen(self, peer: PeerLedger) -> int | None:
+        """When the last entry that was read before was there already: the newest of them, by the partner's clock."""
+        return peer.watch.latest or None
+
+    def _opened(self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint) -> list[Opened]:
+        """Read what is opened from the last place on; each entry must be in the tree."""
+        found: list[Opened] = []
+        head, after, more = TreeHead(checkpoint.size, checkpoint.root), peer.position, True
+        while more:
+            page, more = ledger.opened(after)
+            for one in page:
+                if one.num >= head.size:
+                    more = False
+                    break
+                if one.num < after:
+                    raise PeerUntrusted("The partner opens the entries of its ledger out of order.")
+                flaw = inclusion_flaw(
+                    inclusion_proof(ledger, one.num, head.size), leaf=one.leaf_hash, index=one.num, head=head
+                )
+                if flaw is not None:
+                    what = f"Entry {one.num} as it was opened is not in the ledger. {flaw.reason}"
+                    body = msgspec.json.encode({"entry": msgspec.to_builtins(one), "checkpoint": peer.checkpoint})
+                    self._memory.broke(peer.origin, what, body)
+                    raise Broken(what, advice="What was opened and the checkpoint are kept as evidence.")
+                found.append(one)
+                after = one.num + 1
+            if not page or len(found) > _MOST_ENTRIES:
+                break
+        return found
+
+    # ── cosigning ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _cosign(self, ledger: Ledger, note: SignedNote, peer: PeerLedger) -> bool:
+        name, secret = self._signer()
+        signer = NamedSigner(name, SignatureType.COSIGNATURE, secret)
+        line = cosign(SignedNote(note.text, note.signatures), signer, peer.seen // SECOND)
+        try:
+            ledger.cosign(note.signed(line), signer.key)
+        except TitianError:
+            # The check is what counts; a partner that does not take the cosignature has less to show for itself.
+            return False
+        return True
+
+    def submitted(self, submission: Submission) -> tuple[Answer, Signature | None, int]:
+        """Answer a checkpoint that is submitted to this witness (C2SP tlog-witness, add-checkpoint): what, the
+        cosignature if there is one, and the size that is remembered."""
+        checkpoint, now = submission.checkpoint, self._memory.now()
+        before = self._memory.get(checkpoint.origin)
+        if before is None or before.broken is not None:
+            return Answer.UNKNOWN, None, 0
+        answer = judge(submission, before.trusted(now), before.last, now // SECOND)
+        if answer is Answer.COSIGNED:
+            head = TreeHead(checkpoint.size, checkpoint.root)
+            after = msgspec.structs.replace(before, head=head, checkpoint=submission.note.encode(), seen=now)
+            if not self._memory.compare_and_set(before, after):
+                return Answer.CONFLICT, None, self._size(checkpoint.origin)
+            name, secret = self._signer()
+            line = cosign(submission.note, NamedSigner(name, SignatureType.COSIGNATURE, secret), now // SECOND)
+            return answer, line, checkpoint.size
+        same = before.last is not None and before.head.size == checkpoint.size
+        if answer is Answer.UNPROVEN and (same or submission.old == before.head.size):
+            self._memory.broke(checkpoint.origin, answer.reason, proof_of_fork(before.checkpoint, submission.encode()))
+        return answer, None, before.head.size
+
+    def _size(self, origin: str) -> int:
+        peer = self._memory.get(origin)
+        return 0 if peer is None else peer.head.size
+
+    # ── the whole ledger, from HTTP and memory alone ──────────────────────────────────────────────────────
+
+    def verify(
+        self,
+        ledger: Ledger,
+        peer: PeerLedger,
+        *,
+        others: Iterable[bytes] = (),
+        progress: Callable[[int], object] = lambda _: None,
+    ) -> Finding | None:
+        """Read a partner's whole ledger and return the first thing that does not hold, or None.
+
+        Nothing is used but what the partner serves over HTTP, what this node remembers, and ``others``: checkpoints of
+        the same ledger that third parties hold.
+        """
+        data = ledger.checkpoint()
+        try:
+            checkpoint, note = open_head(data, peer.origin, peer.trusted(self._memory.now()))
+        except TitianError as error:
+            self._memory.broke(peer.origin, error.message, data)
+            return Finding(error.message)
+        if checkpoint.size < peer.head.size:
+            return self._found(peer, note, f"The ledger has {checkpoint.size} entries, and had {peer.head.size}.")
+        known = {one.num: one for one in self._memory.entries(peer.origin)}
+        marks = {peer.head.size: (peer.head.root, "this node")} if peer.checkpoint is not None else {}
+        foreign: dict[int, list[tuple[bytes, bytes]]] = {}
+        for one in others:
+            try:
+                theirs, _ = open_head(one, peer.origin, peer.trusted(self._memory.now()))
+            except TitianError:
+                continue
+            foreign.setdefault(theirs.size, []).append((theirs.root, one))
+            if theirs.size > checkpoint.size:
+                return self._found(
+                    peer, note, f"A third party holds a signed checkpoint of {theirs.size} entries; "
+                    f"this node is shown {checkpoint.size}.", one,
+                )  # fmt: skip
+        tree = Tree()
+        stops = sorted({checkpoint.size, *marks, *foreign, *range(0, checkpoint.size, TILE_WIDTH)} - {0})
+        leaves: list[bytes] = []
+        for stop in stops:
+            start = tree.size
+            index = start // TILE_WIDTH
+            if start % TILE_WIDTH == 0:
+                leaves = list(decode_bundle(ledger.bundle(Bundle(index, min(TILE_WIDTH, checkpoint.size - start)))))
+            some = leaves[start % TILE_WIDTH : start % TILE_WIDTH + stop - start]
+            if len(some) != stop - start:
+                return self._found(peer, note, f"The entries from {start} on are cut short.")
+            for num, leaf in enumerate(some, start):
+                if num in known and known[num].leaf != leaf:
+                    return self._found(peer, note, f"Entry {num} is not what was opened to this node before.", at=num)
+            tree = tree.append([leaf_hash(leaf) for leaf in some]).tree
+            if stop in marks and tree.head.root != marks[stop][0]:
+                what = f"The first {stop} entries are not those that {marks[stop][1]} has cosigned."
+                return self._found(peer, note, what)
+            for root, theirs_raw in foreign.get(stop, ()):
+                if tree.head.root != root:
+                    what = f"A third party was shown another history: its first {stop} entries are not these."
+                    return self._found(peer, note, what, theirs_raw)
+            progress(len(some))
+        if tree.head.root != checkpoint.root:
+            return self._found(peer, note, "The entries do not give the root that the partner has signed.")
+        return None
+
+    def _found(
+        self, peer: PeerLedger, note: SignedNote, what: str, other: bytes | None = None, *, at: int | None = None
+    ) -> Finding:
+        self._memory.broke(peer.origin, what, proof_of_fork(other or peer.checkpoint, note.encode()))
+        return Finding(what, at)
+
+
+def _is_known(peer: PeerLedger, checkpoint: Checkpoint, now: int) -> bool:
+    """Whether this is what was cosigned lately, and all that is opened in it was read."""
+    same = peer.checkpoint is not None and peer.head == TreeHead(checkpoint.size, checkpoint.root)
+    return same and peer.position == checkpoint.size and 0 <= now - peer.seen < _COSIGN_AGAIN
+
+
+def _first(listed: Listed, party: str, url: str, keys: Sequence[VerifierKey], now: int) -> PeerLedger:
+    """A ledger that is met for the first time."""
+    trusted = [key for key in keys if key.name == listed.origin] or [VerifierKey.parse(key) for key in listed.keys]
+    return PeerLedger(
+        origin=listed.origin, id=listed.id, party=party, agreement=listed.agreement, url=url,
+        keys=tuple(TrustedKey(str(key)) for key in trusted if key.name == listed.origin),
+        head=TreeHead(0, b""), checkpoint=None, seen=now,
+    )  # fmt: skip
+
+
+def _compromised(changes: Iterable[NewKey]) -> list[Finding]:
+    return [
+        Finding("The partner says that a key of its ledger was compromised: trust the new one by its card.")
+        for change in changes
+        if change.compromised is not None
+    ]
+
+
+def proof_of_fork(one: bytes | None, other: bytes) -> bytes:
+    """Return what shows to a third that a ledger has two histories: two notes under the same key."""
+    notes = [to_base64(each) for each in (one, other) if each is not None]
+    return msgspec.json.encode({"titian": "ledger-evidence/v1", "checkpoints": notes})

@@ -1,0 +1,139 @@
+"""Standing subscriptions in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from titian.core.errors import NotFound
+from titian.core.subscription import Progress, Subscription, Terms
+from titian.store.acts import record
+from titian.store.database import Transaction
+from titian.store.store import Store
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_terms: Final = msgspec.msgpack.Decoder(Terms).decode
+_progress: Final = msgspec.msgpack.Decoder(Progress).decode
+_ROW: Final = "SELECT id, collection, created, next_try, terms, state, ended FROM subscriptions"
+
+
+def _subscription(row: tuple[Any, ...]) -> Subscription:
+    return Subscription(
+        id=row[0], collection=row[1], created=row[2], next_try=row[3], terms=_terms(bytes(row[4])),
+        progress=_progress(bytes(row[5])), ended=row[6],
+    )  # fmt: skip
+
+
+class Subscriptions:
+    """The subscriptions of a node."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def now(self) -> int:
+        """The node's clock, in microseconds."""
+        return self._store.clock()
+
+    def unrecorded(self, identifier: str, before: int) -> list[tuple[int, int]]:
+        """Pages of a subscription that arrived before an instant, and that no entry of the sender's ledger records:
+        this node's number for each, and how many objects it had."""
+        with self._store.reading() as tx:
+            rows = tx.all(
+                "SELECT num, count FROM arrivals WHERE subscription = ? AND entry IS NULL AND count > 0 "
+                "AND received < ? ORDER BY num",
+                identifier, before,
+            )  # fmt: skip
+        return [(row[0], row[1]) for row in rows]
+
+    def add(self, subscription: Subscription, secret: str, *, person: str) -> None:
+        """Keep a new one with the key that the partner gave; the act is recorded with it."""
+        terms = subscription.terms
+        with self._store.writing() as tx:
+            tx.run(
+                "INSERT INTO subscriptions (id, collection, created, next_try, lease, secret, terms, state) "
+                "VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
+                subscription.id, subscription.collection, subscription.created, subscription.next_try,
+                secret.encode(), _encode(terms), _encode(subscription.progress),
+            )  # fmt: skip
+            record(tx, at=subscription.created, person=person, act="subscribe", subject=subscription.id,
+                   details={"url": terms.url, "collection": terms.remote, "agreement": terms.agreement,
+                            "party": terms.party})  # fmt: skip
+
+    def all(self, *, ended: bool = False) -> list[Subscription]:
+        """Those that stand, oldest first, or all."""
+        where = "" if ended else " WHERE ended IS NULL"
+        with self._store.reading() as tx:
+            return [_subscription(row) for row in tx.all(f"{_ROW}{where} ORDER BY created, id")]
+
+    def find(self, reference: str) -> Subscription:
+        """One by its id or the beginning of it, when only one begins so. Raises :class:`NotFound`."""
+        begun = [one for one in self.all(ended=True) if reference and one.id.startswith(reference)]
+        exact = [one for one in begun if one.id == reference] or begun
+        if len(exact) != 1:
+            several = f"{len(exact)} subscriptions begin with {reference!r}."
+            raise NotFound(several if exact else f"There is no subscription {reference!r}.",
+                           advice="`titian subscriptions` lists them.")  # fmt: skip
+        return exact[0]
+
+    def secret(self, identifier: str) -> str:
+        """The key that the partner gave for it."""
+        with self._store.reading() as tx:
+            row = tx.one("SELECT secret FROM subscriptions WHERE id = ?", identifier)
+        return "" if row is None else bytes(row[0]).decode()
+
+    def due(self, now: int) -> list[str]:
+        """The ids of those that are to be tried by now and that nobody has in hand, the longest waiting first."""
+        with self._store.reading() as tx:
+            rows = tx.all(
+                "SELECT id FROM subscriptions WHERE ended IS NULL AND next_try <= ? AND lease < ? ORDER BY next_try",
+                now, now,
+            )  # fmt: skip
+        return [str(row[0]) for row in rows]
+
+    def claim(self, identifier: str, until: int) -> Subscription | None:
+        """Take one in hand until an instant; None when somebody else has it, or it has ended."""
+        now = self._store.clock()
+        with self._store.writing() as tx:
+            taken = tx.run(
+                "UPDATE subscriptions SET lease = ? WHERE id = ? AND lease < ? AND ended IS NULL",
+                until,
+                identifier,
+                now,
+            )
+            row = tx.one(f"{_ROW} WHERE id = ?", identifier) if taken else None
+        return None if row is None else _subscription(row)
+
+    def put_down(self, identifier: str, progress: Progress, next_try: int) -> None:
+        """Say how it went, and when it is to be tried again; it is in nobody's hand any more."""
+        with self._store.writing() as tx:
+            tx.run("UPDATE subscriptions SET state = ?, next_try = ?, lease = 0 WHERE id = ?",
+                   _encode(progress), next_try, identifier)  # fmt: skip
+
+    def note(self, identifier: str, progress: Progress, until: int) -> Callable[[Transaction], object]:
+        """Return what keeps how far it has come, in the transaction that it is handed, and the pull in hand longer."""
+
+        def keep(tx: Transaction) -> None:
+            tx.run("UPDATE subscriptions SET state = ?, lease = ? WHERE id = ?", _encode(progress), until, identifier)
+
+        return keep
+
+    def change(self, identifier: str, terms: Terms, *, person: str, why: str) -> None:
+        """Change what is asked for, and try at once."""
+        now = self._store.clock()
+        with self._store.writing() as tx:
+            tx.run("UPDATE subscriptions SET terms = ?, next_try = ? WHERE id = ?", _encode(terms), now, identifier)
+            record(tx, at=now, person=person, act="change-subscription", subject=identifier, why=why)
+
+    def wake(self, identifier: str) -> None:
+        """Try one at once."""
+        with self._store.writing() as tx:
+            tx.run("UPDATE subscriptions SET next_try = 0 WHERE id = ?", identifier)
+
+    def end(self, identifier: str, *, person: str, why: str) -> None:
+        """End one; what it brought stays."""
+        now = self._store.clock()
+        with self._store.writing() as tx:
+            tx.run("UPDATE subscriptions SET ended = ?, secret = ? WHERE id = ?", now, b"", identifier)
+            record(tx, at=now, person=person, act="unsubscribe", subject=identifier, why=why)
