@@ -14,7 +14,9 @@ from typing import Final, Self
 
 import msgspec
 
+from titian.core.arrival import Arrival
 from titian.core.bundling import Correspondent, correspondent
+from titian.core.collection import Appended, Collection, Incoming
 from titian.core.errors import NotFound
 from titian.core.notes import SignatureType
 from titian.core.signing import NamedSigner, Role, witness_name
@@ -24,6 +26,8 @@ from titian.exchange.bundle import Bundles
 from titian.exchange.carry import Carry
 from titian.exchange.hold import Hold
 from titian.exchange.mark import Mark
+from titian.exchange.recall import Recalls
+from titian.exchange.recall_received import answered, received
 from titian.exchange.receive import Receive
 from titian.exchange.release import Release
 from titian.exchange.retention import Retention
@@ -41,6 +45,7 @@ from titian.store.database import Transaction
 from titian.store.deliveries import Deliveries
 from titian.store.directory import DirectoryBook, DirectoryStore
 from titian.store.gate import StoreGate
+from titian.store.handed import Handed
 from titian.store.heads import HeadFile
 from titian.store.health import Health
 from titian.store.intake import StoreIntake
@@ -84,6 +89,7 @@ class Node(msgspec.Struct, frozen=True):
     partners: Partners
     ledgers: LedgerBook
     signing: SigningKeys
+    recalls: Recalls
     peers: Peers
     peer_ledgers: PeerLedgers
     arrive: Arrive
@@ -145,7 +151,23 @@ def open_node(
     def added(tx: Transaction, identifiers: Sequence[str]) -> None:
         follow(gate.session(tx), identifiers)
 
-    intake = StoreIntake(store, committer, added)
+    def message(tx: Transaction, arrival: Arrival, agreement: str, item: Incoming) -> str | None:
+        session = gate.session(tx)
+        if item.type == "recall-answer":
+            return answered(session, handed, arrival.party, item.raw)
+        policy = subscriptions.policy(tx, arrival.subscription) or settings.on_recall
+        return received(session, handed, arrival.party, agreement, item.raw, policy)
+
+    def posted(tx: Transaction, collection: Collection, items: Sequence[Incoming], key: str) -> list[Appended]:
+        raws = [item.raw for item in items]
+        found = arrive.objections(gate.session(tx), collection.party or "", collection.agreement or "", raws)
+        return arrivals.posted(tx, collection, items, [None if one is None else str(one) for one in found], key)
+
+    handed = Handed()
+    subscriptions = Subscriptions(store)
+    arrivals = StoreArrivals(store, added, message)
+    arrive = Arrive(arrivals, gate)
+    intake = StoreIntake(store, committer, added, posted)
 
     def known(party: str) -> Correspondent | None:
         peer = peers.get(party)
@@ -153,12 +175,10 @@ def open_node(
 
     collections = Collections(store)
     shelf = StoreShelf(store, added)
-    arrivals = StoreArrivals(store, added)
-    arrive = Arrive(arrivals, gate)
     identity = store.node.identity
     witness = Witness(peer_ledgers, lambda: (witness_name(identity), signing.signers(None, Role.WITNESS, clock())[0]))
     back = WayBack(store, Deliveries(store, committer), withdraw.check_leaving)
-    subscribe = Subscribe(Subscriptions(store), arrivals, arrive, witness, back, peers, connect)
+    subscribe = Subscribe(subscriptions, arrivals, arrive, witness, back, peers, connect)
     return Node(
         home=home,
         settings=settings,
@@ -178,6 +198,7 @@ def open_node(
         partners=Partners(store, committer, ledgers, withdraw.tick),
         ledgers=ledgers,
         signing=signing,
+        recalls=Recalls(gate, handed),
         peers=peers,
         peer_ledgers=peer_ledgers,
         arrive=arrive,

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from titian.core.errors import InvalidInput
+from titian.core.recall import Policy
 
 FILE: Final = "titian.toml"
 ENVIRONMENT: Final = "TITIAN_"
@@ -65,6 +66,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     failed_logins_per_minute: Annotated[
         int, Meta(ge=1, description="Wrong keys from one address in a minute before it is told to wait.")
     ] = 300
+    on_recall: Annotated[
+        Policy,
+        Meta(
+            description="What becomes of received objects that their sender recalls, where no subscription says "
+            "otherwise: apply, flag or keep."
+        ),
+    ] = Policy.FLAG
     oidc_issuer: Annotated[
         str, Meta(description="Address of an OpenID Connect provider that people may sign in with.")
     ] = ""

@@ -34,6 +34,8 @@ VERBS: Final = {
     "approvals": ("titian.cli.approvals", "List what waits for a second person, and standing rules."),
     "approve": ("titian.cli.approve", "Approve a release that somebody else asked for."),
     "refuse": ("titian.cli.refuse", "Refuse a release that somebody else asked for."),
+    "recall": ("titian.cli.recall", "Take back what was released, and ask for it."),
+    "recalls": ("titian.cli.recalls", "Show who has given back what was recalled, and answer recalls."),
     "acts": ("titian.cli.acts", "List who did what, when and why: for auditors."),
     "import": ("titian.cli.import_", "Take STIX, MISP or CSV files into a collection."),
     "export": ("titian.cli.export", "Write a collection as STIX, MISP or CSV."),

@@ -86,14 +86,17 @@ class Outcome(Enum):
     ADDED = "added"
     KNOWN = "known"
     CONFLICT = "conflict"
+    QUARANTINED = "quarantined"
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """What became of one incoming object, with its version as :func:`version_text` gives it."""
+    """What became of one incoming object, with its version as :func:`version_text` gives it; ``why`` it is in the
+    quarantine, if it is."""
 
     id: str
     version: str
     outcome: Outcome
+    why: str = ""
 
 
 _EPOCH: Final = datetime(1970, 1, 1)  # naive: the Z is written by hand

@@ -14,6 +14,7 @@ from titian.core.collection import Incoming
 from titian.core.copying import Copy, Shown
 from titian.core.directory_objects import Reading
 from titian.core.ledger import Entry
+from titian.core.recall import Holder, RecallBook
 from titian.core.survey import Graph
 
 
@@ -121,6 +122,23 @@ class Session(Protocol):
 
     at: int
 
+    @property
+    def recalls(self) -> RecallBook:
+        """Recalls, recipients and flags."""
+        ...
+
+    def places(self, collection: HeldCollection, identifiers: Collection[str]) -> Mapping[str, tuple[int, ...]]:
+        """Each ``date_added`` of objects in a collection, of every version, ascending."""
+        ...
+
+    def naming(self, collection: HeldCollection, identifiers: Collection[str]) -> Iterable[bytes]:
+        """Every version of every object in a collection in whose bytes one of these could stand: some hold none."""
+        ...
+
+    def holders(self, identifiers: Collection[str]) -> Mapping[str, list[Holder]]:
+        """The collections, of our own and received ones, that hold each of these objects."""
+        ...
+
     def register(self) -> Reading:
         """Parties and agreements, and how people call them."""
         ...
@@ -199,6 +217,10 @@ class Session(Protocol):
         """What a party holds of ``outside``, and the copies that were ever made of ``sources`` for it."""
         ...
 
+    def serves(self, collection: HeldCollection, *, besides: tuple[str, ...] = ()) -> bool:
+        """Whether a party is, or was, served anything whose identifier does not begin so."""
+        ...
+
     def live(self, collection: HeldCollection) -> list[Live]:
         """Everything that a party is served."""
         ...
@@ -245,6 +267,10 @@ class Session(Protocol):
 
     def enter(self, agreement: str | None, entry: Entry) -> int:
         """Enter something into the ledger of an agreement, or into the private one, in this transaction; its place."""
+        ...
+
+    def once(self, name: str) -> bool:
+        """Whether this is the first time that something is done which is to be done once, by its name."""
         ...
 
     def record(self, person: str, act: str, subject: str, why: str, details: Mapping[str, Any]) -> None:

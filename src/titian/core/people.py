@@ -58,7 +58,7 @@ PERMISSIONS: Final[Mapping[Duty, frozenset[Permission]]] = MappingProxyType(
                 Permission.MANAGE_AGREEMENTS,
                 Permission.BACK_UP,
             }
-        ),  # fmt: skip
+        ),
     }
 )
 """Duty to permissions. An administrator does not decide on releases: who makes the accounts must not also be the

@@ -92,6 +92,7 @@ def project(
     consents: Sequence[Consent] = (),
     shown: Shown | None = None,
     support: Collection[str] = (),
+    barred: Mapping[str, Withheld] | None = None,
 ) -> Projection:
     """Project a selection for one audience.
 
@@ -101,8 +102,11 @@ def project(
     :param shown: what the audience holds already; nothing without.
     :param support: identifiers of objects that nobody chose, such as creators: they go only with what names them.
         Marking definitions are always such.
+    :param barred: what may not go whatever the rules say, and why: it was recalled.
     """
-    return _Work(survey, graph, terms, key, rule, consents, shown or Shown(), frozenset(support)).project()
+    work = _Work(survey, graph, terms, key, rule, consents, shown or Shown(), frozenset(support))
+    work.barred = barred or {}
+    return work.project()
 
 
 class _Work:
@@ -133,6 +137,7 @@ class _Work:
         for consent in consents:
             for identifier in consent.objects:
                 self.consented.setdefault(identifier, []).append(consent)
+        self.barred: Mapping[str, Withheld] = {}
         self.withheld: dict[str, Withheld] = {}
         self.cuts: dict[str, tuple[Path, ...]] = {}
         self.names: dict[str, str] = {}
@@ -227,6 +232,9 @@ class _Work:
                 self.sourceless.add(identifier)
             if type(known[0]) is Withheld:
                 self.withheld[identifier] = known[0]
+        for identifier, why in self.barred.items():
+            if identifier in self.facts:
+                self.withheld.setdefault(identifier, why)
 
     def _withhold_translations(self) -> None:
         """Withhold what translates something of which the audience holds a copy, and which is not at hand here: the

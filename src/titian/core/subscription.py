@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
 import msgspec
+
+from titian.core.recall import Policy
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -16,17 +17,6 @@ LONGEST_PAUSE: Final = HOUR
 """Between tries of a partner that does not answer; a longer interval stays what it is."""
 _DOUBLINGS: Final = 6
 _KEPT: Final = 20
-
-
-class OnRecall(StrEnum):
-    """What becomes of received objects that their sender recalls."""
-
-    APPLY = "apply"
-    """They go, unless local work touches them: then they are flagged."""
-    FLAG = "flag"
-    """They stay, are shown as recalled, and go on to nobody."""
-    KEEP = "keep"
-    """They stay until a person decides."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +36,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     ca_file: str | None = None
     private: bool = True
-    on_recall: OnRecall = OnRecall.FLAG
+    on_recall: Policy = Policy.FLAG
     quota: int = 1_000_000
     by: str = ""
 

@@ -48,7 +48,9 @@ class Arrivals(Protocol):
         """The objects of a page that is not judged yet."""
         ...
 
-    def settle(self, arrival: Arrival, accepted: Sequence[Incoming], aside: Sequence[SetAside]) -> list[Appended]:
+    def settle(
+        self, arrival: Arrival, accepted: Sequence[Incoming], aside: Sequence[SetAside], agreement: str
+    ) -> list[Appended]:
         """Take in what was accepted and put the rest into the quarantine, in one transaction."""
         ...
 
@@ -134,14 +136,15 @@ class Arrive:
         for one in aside:
             code = one.reason.partition(":")[0]
             report.reasons[code] = report.reasons.get(code, 0) + 1
-        for done in self._arrivals.settle(arrival, accepted, aside):
+        for done in self._arrivals.settle(arrival, accepted, aside, agreement):
             if done.outcome is Outcome.ADDED:
                 report.accepted += 1
             elif done.outcome is Outcome.KNOWN:
                 report.known += 1
             else:
                 report.quarantined += 1
-                report.reasons["conflict"] = report.reasons.get("conflict", 0) + 1
+                code = "conflict" if done.outcome is Outcome.CONFLICT else done.why.partition(":")[0]
+                report.reasons[code] = report.reasons.get(code, 0) + 1
         return report
 
     def objections(self, session: Session, party: str, agreement: str, raws: Sequence[bytes]) -> list[Objection | None]:

@@ -25,12 +25,12 @@ from titian.core.recall import (
 from titian.core.recall_gate import Deliveries, RecallGate, RecallSession
 from titian.core.recall_objects import Reason, Response
 from titian.exchange.choose import choose
+from titian.exchange.proposing import fresh_id
 from titian.exchange.recall_received import answer, bequeath
 from titian.exchange.recall_sent import (
     Affected,
     Overview,
     affected,
-    fresh_id,
     look,
     overview,
     revoke,

@@ -40,7 +40,8 @@ from titian.core.recall_objects import (
     write_answer,
 )
 from titian.core.survey import facts_of
-from titian.exchange.recall_sent import affected, fresh_id, look, overview, revoke, take_back
+from titian.exchange.proposing import fresh_id
+from titian.exchange.recall_sent import affected, look, overview, revoke, take_back
 from titian.exchange.release import incoming
 
 _NAMED: Final = 3

@@ -8,34 +8,26 @@ is named to it: an identifier can tell a value (law 5), and what nobody was hand
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 import msgspec
 
 from titian.core.collection import Collection as HeldCollection
-from titian.core.gate import Live, Put
+from titian.core.gate import Put
 from titian.core.ledger import Entry, Kind
 from titian.core.recall import (
     Recall,
     Recipient,
-    Standing,
     State,
     Taken,
     handed,
     standing,
 )
 from titian.core.recall_gate import Deliveries, RecallSession
-from titian.core.recall_objects import MESSAGES, RECALL, Reason, RecallMessage, later, message_id, write_recall
-from titian.core.stix import Timestamp
+from titian.core.recall_objects import MESSAGES, RECALL, RecallMessage, later, message_id, write_recall
 from titian.core.survey import VOCABULARY, Held, facts_of
+from titian.exchange.proposing import limits_of
 from titian.exchange.release import incoming
-from titian.exchange.retention import CLOCK
-
-
-def fresh_id() -> str:
-    """An identifier for a recall."""
-    return str(uuid.uuid4())
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -82,7 +74,7 @@ def affected(
         wanted |= further
         gone |= further
         _spread(session, collection, gone)
-    limits = _limits(session, [live[shown] for shown in gone if shown in live])
+    limits = limits_of(session, [live[shown] for shown in gone if shown in live])
     places = session.places(collection, gone)
     taken = [
         Taken(one.shown, one.source, limits.get(one.source), places.get(one.shown, ()), one.shown in wanted)
@@ -139,20 +131,6 @@ def _idle(session: RecallSession, collection: HeldCollection, gone: Collection[s
         named.update((*facts.refs, *facts.supports()))
     idle = {one for one in named if one.startswith(VOCABULARY) and one in live} - set(gone)
     return idle - {one for user, names in _users(session, collection, idle) if user not in gone for one in names}
-
-
-def _limits(session: RecallSession, live: Sequence[Live]) -> dict[str, int | None]:
-    """Up to which version of each source it may not go again. What was released before a later version came in is
-    recalled up to the version before that one: the later one may be the correction."""
-    graph = session.find(one.source for one in live)
-    versions = {held.id: facts_of(held).version for held in graph.read({one.source for one in live})}
-    limits: dict[str, int | None] = {}
-    for one in live:
-        text = versions.get(one.source)
-        if text is not None:
-            current = graph.digest(one.source) == one.origin
-            limits[one.source] = Timestamp.parse(text).micros - (0 if current else 1)
-    return limits
 
 
 # ── asking for it ─────────────────────────────────────────────────────────────────────────────────────────
@@ -279,50 +257,3 @@ def revoke(session: RecallSession, recall: Recall, why: str) -> Recall:
         if recipient.told and collection is not None:
             session.recalls.keep_recipient(recall.id, _write(session, recall, recipient, collection, withdrawn=True))
     return withdrawn
-
-
-# ── recalls that follow from a change ─────────────────────────────────────────────────────────────────────
-
-
-def propose(
-    session: RecallSession,
-    collection: HeldCollection,
-    going: Sequence[Live],
-    reason: Reason,
-    why: str = "",
-    *,
-    identify: Callable[[], str] = fresh_id,
-) -> Recall | None:
-    """Note that what a change takes out of a collection could be recalled from its party, before it goes.
-
-    A person sends it, or dismisses it. What follows from changes of one agreement for one reason is one proposal.
-    Whether the party was handed any of it is not asked here: that is known only when somebody looks.
-
-    :param going: what is about to go, as :meth:`titian.core.gate.Session.live` gives it.
-    """
-    going = [one for one in going if not one.shown.startswith((*MESSAGES, *VOCABULARY))]
-    if not going or collection.agreement is None or collection.party is None:
-        return None
-    agreement, party = collection.agreement, collection.party
-    waiting = [
-        one for one in session.recalls.sent({State.PROPOSED}) if (one.agreement, one.reason) == (agreement, reason)
-    ]
-    recall = waiting[0] if waiting else Recall(
-        id=identify(), agreement=agreement, reason=reason, created=session.at, state=State.PROPOSED, person=CLOCK,
-        why=why,
-    )  # fmt: skip
-    places, limits = session.places(collection, {one.shown for one in going}), _limits(session, going)
-    taken = {
-        one.shown: Taken(one.shown, one.source, limits.get(one.source), places.get(one.shown, ())) for one in going
-    }
-    for before in session.recalls.recipients(recall.id):
-        if before.party == party:
-            for one in before.taken:
-                now = taken.get(one.shown, one)
-                taken[one.shown] = msgspec.structs.replace(now, added=tuple(sorted({*one.added, *now.added})))
-    session.recalls.keep(recall)
-    session.recalls.keep_recipient(recall.id, Recipient(
-        party=party, collection=collection.id, taken=tuple(taken.values()), standing=Standing.NEVER_READ,
-        message=message_id(session.key(), RECALL, recall.id, party),
-    ))  # fmt: skip
-    return recall

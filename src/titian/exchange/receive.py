@@ -112,6 +112,8 @@ def settle(receipt: Receipt, judged: Sequence[Judged], appended: Sequence[Append
         if outcome.outcome is Outcome.CONFLICT:
             text = f"{CONFLICT[2]} ({CONFLICT[0]}, STIX 2.1 section {CONFLICT[1]})"
             receipt.failures.append(Line(outcome.id, outcome.version, text))
+        elif outcome.outcome is Outcome.QUARANTINED:
+            receipt.failures.append(Line(outcome.id, outcome.version, f"It is kept apart: {outcome.why}"))
         else:
             known = "Already held, with the same content." if outcome.outcome is Outcome.KNOWN else None
             receipt.successes.append(Line(outcome.id, outcome.version, known))

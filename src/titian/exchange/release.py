@@ -20,6 +20,8 @@ from titian.core.mentions import Mention, find_mentions, keeps_secrets
 from titian.core.party import Directory
 from titian.core.people import Actor, Permission
 from titian.core.projection import Projection, project
+from titian.core.recall import barred
+from titian.core.recall_objects import MESSAGES
 from titian.core.release import terms_for
 from titian.core.stix import Timestamp, examine
 from titian.core.tlp import Tlp
@@ -371,7 +373,7 @@ def project_for(
         shown = session.shown(session.released(agreement.id, party), survey.outside(), survey.facts.keys())
         projection = project(
             survey, chosen.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
-            support=chosen.support,
+            support=chosen.support, barred=barred(session.recalls, agreement.id, party, survey.facts),
         )  # fmt: skip
         if keeps_secrets(projection):
             searched[party] = projection
@@ -444,7 +446,9 @@ def _needs(session: Session, agreement: Agreement, seen: Sequence[Seen]) -> Iter
 
 
 def _has_released(session: Session, agreement: str, party: str) -> bool:
-    return session.released(agreement, party) is not None
+    collection = session.released(agreement, party)
+    # Answers to recalls come before anything was released: they do not count.
+    return collection is not None and session.serves(collection, besides=MESSAGES)
 
 
 def _told_by(preview: Preview) -> tuple[str, ...]:

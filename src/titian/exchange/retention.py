@@ -11,13 +11,14 @@ import msgspec
 
 from titian.core.copying import next_version
 from titian.core.gate import Gate, Session
+from titian.core.recall_objects import Reason
 from titian.core.redaction import copy_id, cut
 from titian.core.stix import examine
 from titian.core.survey import Facts, Held, Survey, facts_of
+from titian.exchange.proposing import CLOCK
 from titian.exchange.release import incoming
 from titian.exchange.withdraw import follow
 
-CLOCK: Final = "clock"
 """Who acts when nobody does."""
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -83,7 +84,7 @@ def _forget(session: Session, over: set[str]) -> set[str]:
     for number, raw in remade:
         if not examine(raw).violations:
             session.replace(number, [incoming(raw)])
-    follow(session, {*gone, *(one.id for one in left)})
+    follow(session, {*gone, *(one.id for one in left)}, Reason.EXPIRED)
     return gone
 
 

@@ -17,8 +17,9 @@ from titian.core.notes import VerifierKey
 from titian.core.party import Directory
 from titian.core.peer_ledger import Listed, Listing
 from titian.core.people import Actor
+from titian.core.recall import Policy
 from titian.core.stix import Timestamp
-from titian.core.subscription import DAY, MINUTE, SHORTEST, Gap, OnRecall, Progress, Subscription, Terms, next_try
+from titian.core.subscription import DAY, MINUTE, SHORTEST, Gap, Progress, Subscription, Terms, next_try
 from titian.exchange.arrive import Arrive, ArriveReport
 from titian.exchange.witness import Broken, Ledger, Witness
 
@@ -316,7 +317,7 @@ class Subscribe:
         self._book.end(found.id, person=actor.id, why=why)
         return found
 
-    def resume(self, actor: Actor, reference: str, why: str, *, on_recall: OnRecall | None = None) -> Subscription:
+    def resume(self, actor: Actor, reference: str, why: str, *, on_recall: Policy | None = None) -> Subscription:
         """Go on with one that was paused, because a person says so, or change what becomes of recalls."""
         found = self._book.find(reference)
         terms = found.terms if on_recall is None else msgspec.structs.replace(found.terms, on_recall=on_recall)

@@ -20,10 +20,13 @@ from titian.core.gate import Gate, Live, Put, Session
 from titian.core.marking import well_known
 from titian.core.party import Directory
 from titian.core.projection import Projection, project
+from titian.core.recall import barred
+from titian.core.recall_objects import MESSAGES, Reason
 from titian.core.redaction import BLOT
 from titian.core.release import terms_for
 from titian.core.stix import is_identifier
 from titian.core.survey import Held, Survey, facts_of
+from titian.exchange.proposing import propose
 from titian.exchange.release import incoming
 
 _SUPPORT: Final = ("marking-definition--", "extension-definition--")
@@ -69,10 +72,23 @@ class Withdraw:
                 return {}
         with self._gate.writing() as session:
             session.refresh()
+            for collection in session.all_released():
+                _closing(session, collection)
             return {
-                collection.name: recheck(session, collection, ended=session.ended(collection))
+                collection.name: recheck(
+                    session, collection, ended=session.ended(collection), reason=Reason.AGREEMENT_CHANGED
+                )
                 for collection in session.due()
             }
+
+
+def _closing(session: Session, collection: HeldCollection) -> None:
+    """Propose, once, to recall what a party was served that is no longer in the agreement."""
+    closes = collection.closes
+    if closes is not None and closes <= session.at and session.once(f"closed {collection.id} {closes}"):
+        propose(
+            session, collection, session.live(collection), Reason.AGREEMENT_CHANGED, "The agreement ended for them."
+        )
 
 
 def narrowed(session: Session, before: Directory, after: Directory) -> None:
@@ -103,22 +119,28 @@ def _terms_of(directory: Directory, collection: HeldCollection, at: int) -> tupl
     return terms.companions, (reach, terms.names, terms.purposes, consents)
 
 
-def follow(session: Session, sources: Collection[str]) -> dict[str, tuple[str, ...]]:
+def follow(
+    session: Session, sources: Collection[str], reason: Reason = Reason.WRONG_MARKING
+) -> dict[str, tuple[str, ...]]:
     """Take back what may no longer be seen since some objects have changed; by the name of the collection."""
-    found = {one.name: recheck(session, one) for one in session.all_released(holding=sources)}
+    found = {one.name: recheck(session, one, reason=reason) for one in session.all_released(holding=sources)}
     return {name: gone for name, gone in found.items() if gone}
 
 
-def recheck(session: Session, collection: HeldCollection, *, ended: Collection[str] = ()) -> tuple[str, ...]:
+def recheck(
+    session: Session, collection: HeldCollection, *, ended: Collection[str] = (), reason: Reason
+) -> tuple[str, ...]:
     """Project again everything that a party is served, and take back what that withholds.
 
     What was released in an earlier version than is held now is judged by the marking that it has now. It stays as it
     was released, or goes: what is new in a later version waits for its own release.
 
-    :param ended: identifiers of what is over in any case.
+    :param ended: identifiers of what is over in any case: whoever has it knows that by its marking.
+    :param reason: why the rest is taken back. A recall of what was handed over already is proposed for it.
     :returns: identifiers of what the party no longer sees.
     """
-    live = session.live(collection)
+    # Messages are for this party alone, and follow from no projection.
+    live = [one for one in session.live(collection) if not one.shown.startswith(MESSAGES)]
     gone = {one.shown for one in live} & set(ended)
     while True:
         left = [one for one in live if one.shown not in gone]
@@ -129,10 +151,12 @@ def recheck(session: Session, collection: HeldCollection, *, ended: Collection[s
         gone |= stale
     step.narrow()
     gone |= step.gone
+    replaced = {item.id for item in step.items}
+    propose(session, collection, [one for one in live if one.shown in gone - set(ended) - replaced], reason)
     if gone or step.ends:
         session.put(collection, Put(items=step.items, copies=step.copies, ends=step.ends, gone=sorted(gone)))
     session.set_edge(collection, session.register().directory.next_edge(session.at))
-    return tuple(sorted(gone - {item.id for item in step.items}))
+    return tuple(sorted(gone - replaced))
 
 
 class _Step:
@@ -170,6 +194,7 @@ class _Step:
         return project(
             survey, self.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
             support=support | names,
+            barred=barred(session.recalls, agreement.id, collection.party, survey.facts),
         )  # fmt: skip
 
     def stale(self) -> set[str]:

@@ -10,8 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.arrival import Arrival, Provenance, Quarantined
-from titian.core.collection import Appended, Incoming, Outcome
+from titian.core.collection import Appended, Collection, Incoming, Outcome
 from titian.core.errors import NotFound, Refused
+from titian.core.ledger import digest_of
+from titian.core.recall_objects import MESSAGES
 from titian.core.view import SetAside
 from titian.store.acts import record
 from titian.store.database import Transaction
@@ -19,6 +21,8 @@ from titian.store.shelf import OnAdded, kept_text, nobody
 from titian.store.store import Store
 
 LONGEST_REASON: Final = 2000
+INBOX: Final = "inbox "
+"""What the source of something begins with that a party has put into its inbox; the id of its key follows."""
 
 
 _raws: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -38,12 +42,22 @@ def _arrival(row: tuple[Any, ...]) -> Arrival:
     )  # fmt: skip
 
 
+OnMessage = Callable[[Transaction, Arrival, str, Incoming], str | None]
+"""Is handed a recall, or an answer to one, in the transaction that takes it in, with the agreement that it came under;
+returns why it does not count, if it does not."""
+
+
+def _no_message(_tx: Transaction, _arrival: Arrival, _agreement: str, _item: Incoming) -> str | None:
+    return None
+
+
 class StoreArrivals:
     """Arrivals in the store. Each call is one transaction, but for those that are handed one."""
 
-    def __init__(self, store: Store, added: OnAdded = nobody) -> None:
+    def __init__(self, store: Store, added: OnAdded = nobody, message: OnMessage = _no_message) -> None:
         self._store = store
         self._added = added
+        self._message = message
 
     def keep(
         self,
@@ -60,20 +74,23 @@ class StoreArrivals:
         """
         raw = b",".join(objects)
         with self._store.writing() as tx:
-            row = tx.one("SELECT coalesce(max(num), 0) FROM arrivals")
-            num = (row[0] if row else 0) + 1
-            tx.run(
-                "INSERT INTO arrivals (num, subscription, collection, received, party, remote, count, digest, first, "
-                "last, raw, judged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                num, arrival.subscription, arrival.collection, arrival.received, arrival.party, arrival.remote,
-                arrival.count, arrival.digest, arrival.first, arrival.last, raw or None,
-                None if objects else arrival.received,
-            )  # fmt: skip
-            kept = msgspec.structs.replace(arrival, num=num)
+            kept = self._insert(tx, arrival, raw or None, judged=None if objects else arrival.received)
             aside = [SetAside("", f"invalid: {reason}", data) for reason, data in spoiled]
             self._set_aside(tx, kept, aside)
             beside(tx)
         return kept
+
+    @staticmethod
+    def _insert(tx: Transaction, arrival: Arrival, raw: bytes | None, *, judged: int | None) -> Arrival:
+        row = tx.one("SELECT coalesce(max(num), 0) FROM arrivals")
+        num = (row[0] if row else 0) + 1
+        tx.run(
+            "INSERT INTO arrivals (num, subscription, collection, received, party, remote, count, digest, first, "
+            "last, raw, judged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            num, arrival.subscription, arrival.collection, arrival.received, arrival.party, arrival.remote,
+            arrival.count, arrival.digest, arrival.first, arrival.last, raw, judged,
+        )  # fmt: skip
+        return msgspec.structs.replace(arrival, num=num)
 
     def waiting(self, subscription: str | None = None) -> list[Arrival]:
         """Pages that are not judged yet, oldest first."""
@@ -90,15 +107,35 @@ class StoreArrivals:
         raw = b"" if row is None or row[0] is None else bytes(row[0])
         return [bytes(one) for one in _raws(b"[" + raw + b"]")]
 
-    def settle(self, arrival: Arrival, accepted: Sequence[Incoming], aside: Sequence[SetAside]) -> list[Appended]:
+    def settle(
+        self, arrival: Arrival, accepted: Sequence[Incoming], aside: Sequence[SetAside], agreement: str
+    ) -> list[Appended]:
         """Take in what was accepted and put the rest into the quarantine, in one transaction; what became of each that
         was accepted. The page's own bytes go: every one of them is held now, here or there."""
         with self._store.writing() as tx:
-            done = self._append(tx, arrival, accepted)
+            done = self.take(tx, arrival, accepted, agreement)
             self._set_aside(tx, arrival, aside)
             now = self._store.clock()
             tx.run("UPDATE arrivals SET judged = ?, raw = NULL WHERE num = ?", now, arrival.num)
         return done
+
+    def take(self, tx: Transaction, arrival: Arrival, items: Sequence[Incoming], agreement: str) -> list[Appended]:
+        """Take objects in, in their order: a recall takes out what came before it, and not what comes after it."""
+        done: list[Appended] = []
+        before: list[Incoming] = []
+        for item in items:
+            if not item.id.startswith(MESSAGES):
+                before.append(item)
+                continue
+            done += self._append(tx, arrival, before)
+            before = []
+            why = self._message(tx, arrival, agreement, item)
+            if why is None:
+                done += self._append(tx, arrival, [item])
+            else:
+                self._set_aside(tx, arrival, [SetAside(item.id, why, item.raw)])
+                done.append(Appended(item.id, item.text or "", Outcome.QUARANTINED, why))
+        return done + self._append(tx, arrival, before)
 
     def _append(self, tx: Transaction, arrival: Arrival, items: Sequence[Incoming]) -> list[Appended]:
         if not items:
@@ -116,6 +153,29 @@ class StoreArrivals:
             )  # fmt: skip
         self._added(tx, [one.id for one in done if one.outcome is Outcome.ADDED])
         return done
+
+    def posted(
+        self, tx: Transaction, collection: Collection, items: Sequence[Incoming], doubts: Sequence[str | None], key: str
+    ) -> list[Appended]:
+        """Take in what a party has put into its inbox, but for what there is a doubt about; what became of each."""
+        if not items:
+            return []
+        arrival = Arrival(
+            subscription=f"{INBOX}{key}", collection=collection.num, received=self._store.clock(),
+            party=collection.party or "", remote=collection.id, count=len(items),
+            digest=digest_of([item.raw for item in items]),
+        )  # fmt: skip
+        kept = self._insert(tx, arrival, None, judged=arrival.received)
+        sound = [item for item, doubt in zip(items, doubts, strict=True) if doubt is None]
+        done = iter(self.take(tx, kept, sound, collection.agreement or ""))
+        outcomes = []
+        for item, doubt in zip(items, doubts, strict=True):
+            if doubt is None:
+                outcomes.append(next(done))
+            else:
+                self._set_aside(tx, kept, [SetAside(item.id, doubt, item.raw)])
+                outcomes.append(Appended(item.id, item.text or "", Outcome.QUARANTINED, doubt))
+        return outcomes
 
     def _set_aside(self, tx: Transaction, arrival: Arrival, aside: Sequence[SetAside]) -> None:
         for item in aside:
@@ -222,7 +282,8 @@ def _quarantined(row: tuple[Any, ...]) -> Quarantined:
 
 
 def _source(arrival: Arrival) -> str:
-    return f"subscription {arrival.subscription}"
+    other = arrival.subscription.startswith((INBOX, "bundle"))
+    return arrival.subscription if other else f"subscription {arrival.subscription}"
 
 
 def _last_added(tx: Transaction, num: int) -> int:

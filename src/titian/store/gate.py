@@ -19,12 +19,14 @@ from titian.core.errors import NotFound, Refused
 from titian.core.gate import Live, Put, Query, Request, State
 from titian.core.ledger import Entry, runs
 from titian.core.ledger import Kind as LedgerKind
+from titian.core.recall import Holder
 from titian.store.acts import record
 from titian.store.database import Transaction
 from titian.store.directory import DirectoryStore
 from titian.store.holdings import Holdings, StoredGraph
 from titian.store.ledger import enter
 from titian.store.log import objects
+from titian.store.recalls import RecallRows, holders, naming, places
 from titian.store.registry import add_collection, list_collections
 from titian.store.store import Store
 
@@ -80,6 +82,23 @@ class StoreSession:
     def key(self) -> bytes:
         """The secret for identifiers of copies, apart from those that the node's secret serves otherwise."""
         return hashlib.sha256(b"titian copies" + self._store.node.secret).digest()
+
+    @property
+    def recalls(self) -> RecallRows:
+        """Recalls, recipients and flags."""
+        return RecallRows(self.tx)
+
+    def places(self, collection: Collection, identifiers: Many[str]) -> dict[str, tuple[int, ...]]:
+        """Each ``date_added`` of objects in a collection, of every version, ascending."""
+        return places(self.tx, self._store.log, collection.num, identifiers)
+
+    def naming(self, collection: Collection, identifiers: Many[str]) -> Iterator[bytes]:
+        """Every version of every object in a collection in whose bytes one of these could stand: some hold none."""
+        return naming(self.tx, collection.num, identifiers)
+
+    def holders(self, identifiers: Many[str]) -> dict[str, list[Holder]]:
+        """The collections, of our own and received ones, that hold each of these objects."""
+        return holders(self.tx, self._store.log, identifiers)
 
     # ── what is held ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -246,6 +265,13 @@ class StoreSession:
         held = {i: name if name in there else i for i, name in names.items() if name in there or i in there}
         return Shown(held, {i: copy for i, copy in copies.items() if i in sources})
 
+    def serves(self, collection: Collection, *, besides: tuple[str, ...] = ()) -> bool:
+        """Whether a party is served anything whose identifier does not begin so, or anything was taken back from it."""
+        where = "".join(" AND id NOT LIKE ?" for _ in besides)
+        query = f"SELECT 1 FROM entries WHERE collection = ?{where} LIMIT 1"
+        found = self.tx.one(query, collection.num, *(f"{one}%" for one in besides))
+        return found is not None or (collection.taken > 0)
+
     def live(self, collection: Collection) -> list[Live]:
         """Everything that a party is served."""
         rows = self.tx.all("SELECT shown, source, origin FROM copies WHERE collection = ?", collection.num)
@@ -388,6 +414,13 @@ class StoreSession:
     def enter(self, agreement: str | None, entry: Entry) -> int:
         """Enter something into a ledger, in this transaction."""
         return enter(self.tx, agreement, [entry])
+
+    def once(self, name: str) -> bool:
+        """Whether this is the first time."""
+        if self.tx.one("SELECT 1 FROM cursors WHERE name = ?", name) is not None:
+            return False
+        self.tx.run("INSERT INTO cursors (name, state, written) VALUES (?, ?, ?)", name, b"", self.at)
+        return True
 
     def record(self, person: str, act: str, subject: str, why: str, details: Mapping[str, Any]) -> None:
         """Record an act, in this transaction."""

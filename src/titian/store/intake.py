@@ -25,10 +25,21 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Receipt).decode
 
 
+OnPosted = Callable[[Transaction, Collection, Sequence[Incoming], str], list[Appended]]
+"""Takes in what a party has put into its inbox: the collection, the objects, and the id of the key."""
+
+
+def _no_inbox(_tx: Transaction, _collection: Collection, _items: Sequence[Incoming], _key: str) -> list[Appended]:
+    raise Refused("This node takes nothing back here.")
+
+
 class StoreIntake:
     """The intake over a store and its committer."""
 
-    def __init__(self, store: Store, committer: Committer, added: OnAdded = nobody) -> None:
+    def __init__(
+        self, store: Store, committer: Committer, added: OnAdded = nobody, inbox: OnPosted = _no_inbox
+    ) -> None:
+        self._inbox = inbox
         self._store = store
         self._added = added
         self._committer = committer
@@ -44,7 +55,7 @@ class StoreIntake:
         """Append objects and write the receipt made of their outcomes in one transaction."""
 
         def job(tx: Transaction) -> Receipt:
-            made = receipt(self._append(tx, collection.num, items, source))
+            made = receipt(self._append(tx, collection, items, source))
             self._add(tx, made, collection, source, finished=self._store.clock())
             return made
 
@@ -61,7 +72,7 @@ class StoreIntake:
         """Append a batch of a deferred request and write its lines; ``done`` objects are then behind."""
 
         def job(tx: Transaction) -> Receipt:
-            made = receipt(self._append(tx, deferred.collection.num, items, deferred.source))
+            made = receipt(self._append(tx, deferred.collection, items, deferred.source))
             now = self._store.clock()
             count = len(made.successes) + len(made.failures)
             made.lease = max(now + LEASE, deferred.receipt.lease + 1)
@@ -99,8 +110,12 @@ class StoreIntake:
         )  # fmt: skip
         add_status(tx, status)
 
-    def _append(self, tx: Transaction, collection: int, items: Sequence[Incoming], source: str) -> list[Appended]:
-        done = self._store.log.append(tx, collection, items, source=source)
+    def _append(
+        self, tx: Transaction, collection: Collection, items: Sequence[Incoming], source: str
+    ) -> list[Appended]:
+        if collection.is_inbox:
+            return self._inbox(tx, collection, items, source)
+        done = self._store.log.append(tx, collection.num, items, source=source)
         self._added(tx, [one.id for one in done if one.outcome is Outcome.ADDED])
         return done
 

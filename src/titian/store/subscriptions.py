@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.errors import NotFound
+from titian.core.recall import Policy
 from titian.core.subscription import Progress, Subscription, Terms
 from titian.store.acts import record
 from titian.store.database import Transaction
@@ -76,6 +77,11 @@ class Subscriptions:
             raise NotFound(several if exact else f"There is no subscription {reference!r}.",
                            advice="`titian subscriptions` lists them.")  # fmt: skip
         return exact[0]
+
+    def policy(self, tx: Transaction, identifier: str) -> Policy | None:
+        """What one of them does with a recall; None for what is no subscription."""
+        row = tx.one("SELECT terms FROM subscriptions WHERE id = ?", identifier)
+        return None if row is None else _terms(bytes(row[0])).on_recall
 
     def secret(self, identifier: str) -> str:
         """The key that the partner gave for it."""

@@ -88,6 +88,8 @@ class PendingWorker:
                     clock = time.monotonic() + _CLOCK_EVERY
                     self._node.withdraw.tick()
                     self._seal(log)
+                    for late in self._node.recalls.tick():
+                        log.warning("a recall is overdue", recall=late.recall.id, party=late.party)
                     self._node.retention.tick()
                     self._node.release.run_standing()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():

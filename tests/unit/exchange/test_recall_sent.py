@@ -32,8 +32,9 @@ from titian.core.recall import Standing, State, barred
 from titian.core.recall_objects import AnswerMessage, Reason, Response, write_answer
 from titian.core.survey import Survey
 from titian.core.tlp import Tlp
+from titian.exchange.proposing import propose
 from titian.exchange.recall_received import answered
-from titian.exchange.recall_sent import Overview, propose
+from titian.exchange.recall_sent import Overview
 
 JAPAN, RUSSIA = party_id("japan"), party_id("russia")
 
@@ -362,7 +363,6 @@ def test_a_correction_that_was_not_released_yet_is_not_recalled(on: Recalling) -
     assert bars(on, bad) == set()
 
 
-@pytest.mark.xfail(strict=True, reason="exchange/withdraw.py takes messages for objects until the lead wires it")
 def test_a_message_stays_when_what_is_served_is_projected_again(on: Recalling) -> None:
     bad, good = released(on, kestrel(), kestrel("Goshawk"))
     on.reads("japan")
@@ -371,7 +371,6 @@ def test_a_message_stays_when_what_is_served_is_projected_again(on: Recalling) -
     assert on.message("japan").objects == (bad,)
 
 
-@pytest.mark.xfail(strict=True, reason="exchange/release.py does not ask core.recall.barred until the lead wires it")
 def test_what_is_recalled_is_not_released_again(on: Recalling) -> None:
     (bad,) = released(on, kestrel())
     on.reads("japan")

@@ -48,7 +48,7 @@ def see(node: Node, objects: list[dict[str, object]]) -> dict[str, dict[str, obj
     _, key = node.keys.add("partner", Role.READER, party=node.agreements.read().party("partner").id)
     view = node.partners.view(key)
     assert view is not None
-    (seen,) = view.collections()
+    (seen,) = (one for one in view.collections() if one.can_read)
     page = view.read(seen.collection.id, lambda snapshot: snapshot.page(Selection()))
     return {one["id"]: one for one in json.loads(page.enclosed(b"[", b"]"))}
 
