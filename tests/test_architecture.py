@@ -59,6 +59,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("titian", "titian.*"): "a public name is loaded when it is used: the command line is in here too",
     ("titian.cli", "titian.cli.*"): "a verb is loaded when it is called, so that `titian --help` is quick",
     ("titian.store.database", "titian.store.postgres"): "0.2 s and 10 MB that a node on SQLite need not pay",
+    ("titian.wire.pkcs11", "pkcs11"): "an extra: only a node whose keys lie in a token needs it",
     ("titian.web.serve", "titian.web.worker"): "each worker is a fresh interpreter, told what to load",
     ("titian.wire.formats", "titian.wire.misp"): "misp-stix takes most of a second to load",
     ("titian.wire.galaxies", "pymispgalaxies"): "a folder of data, looked for when it is asked for",
@@ -187,7 +188,8 @@ def test_the_house_was_read(titian: House) -> None:
 def declared() -> set[str]:
     """The packages that pyproject.toml asks for, by their normalised names."""
     project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = (re.match(r"[\w.-]+", requirement) for requirement in project["dependencies"])
+    asked = [*project["dependencies"], *project["optional-dependencies"]["pkcs11"]]
+    names = (re.match(r"[\w.-]+", requirement) for requirement in asked)
     return {re.sub(r"[-_.]+", "-", name[0]).lower() for name in names if name}
 
 

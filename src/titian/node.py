@@ -25,12 +25,15 @@ from titian.exchange.arrive import Arrive, ByHand
 from titian.exchange.bundle import Bundles
 from titian.exchange.carry import Carry
 from titian.exchange.hold import Hold
+from titian.exchange.ledger_verbs import Inspect
 from titian.exchange.mark import Mark
 from titian.exchange.recall import Recalls
 from titian.exchange.recall_received import answered, received
 from titian.exchange.receive import Receive
 from titian.exchange.release import Release
 from titian.exchange.retention import Retention
+from titian.exchange.sight import Sight
+from titian.exchange.submit import Submit
 from titian.exchange.subscribe import Subscribe
 from titian.exchange.withdraw import Withdraw, follow, narrowed
 from titian.exchange.witness import Witness
@@ -50,11 +53,13 @@ from titian.store.heads import HeadFile
 from titian.store.health import Health
 from titian.store.intake import StoreIntake
 from titian.store.ledger_book import LedgerBook, key_changed
+from titian.store.ledger_desk import LedgerDesk
 from titian.store.peer_ledgers import PeerLedgers
 from titian.store.peers import Peers
 from titian.store.people import People
 from titian.store.registry import NodeRecord
 from titian.store.shelf import StoreCursors, StoreShelf
+from titian.store.sightings import StoreSightings
 from titian.store.signing import SigningKeys
 from titian.store.store import Store, now_micros
 from titian.store.subscriptions import Subscriptions
@@ -64,6 +69,7 @@ from titian.wire.files import FileFormats
 from titian.wire.peer_link import connect
 from titian.wire.pkcs11 import Tokens
 from titian.wire.sealing import Sealing
+from titian.wire.witness_client import submit
 
 DATABASE: Final = "titian.db"
 
@@ -94,6 +100,10 @@ class Node(msgspec.Struct, frozen=True):
     peer_ledgers: PeerLedgers
     arrive: Arrive
     witness: Witness
+    submit: Submit
+    sight: Sight
+    ledger_desk: LedgerDesk
+    inspect: Inspect
     subscribe: Subscribe
     bundles: Bundles
     receive: Receive
@@ -145,7 +155,8 @@ def open_node(
     signing.ensure()
     sealing = Sealing(home / "keys" / "bundle.key", home)
     peers = Peers(store, signing, recipient=lambda: sealing.recipient)
-    ledgers = LedgerBook(store, signing, HeadFile(home), lambda: peers.ours().encode().decode())
+    heads = HeadFile(home)
+    ledgers = LedgerBook(store, signing, heads, lambda: peers.ours().encode().decode())
     peer_ledgers = PeerLedgers(store)
 
     def added(tx: Transaction, identifiers: Sequence[str]) -> None:
@@ -174,6 +185,7 @@ def open_node(
         return None if peer is None else correspondent(peer.card)
 
     collections = Collections(store)
+    release = Release(gate)
     shelf = StoreShelf(store, added)
     identity = store.node.identity
     witness = Witness(peer_ledgers, lambda: (witness_name(identity), signing.signers(None, Role.WITNESS, clock())[0]))
@@ -189,7 +201,7 @@ def open_node(
         acts=Acts(store),
         agreements=Agree(DirectoryBook(store, directory)),
         exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats(), withdraw),
-        release=Release(gate),
+        release=release,
         mark=Mark(gate),
         withdraw=withdraw,
         retention=Retention(gate),
@@ -204,6 +216,10 @@ def open_node(
         arrive=arrive,
         witness=witness,
         subscribe=subscribe,
+        submit=Submit(ledgers, submit),
+        sight=Sight(StoreSightings(gate), release, arrive, subscribe),
+        ledger_desk=LedgerDesk(store, ledgers, heads),
+        inspect=Inspect(subscriptions, peer_ledgers, witness, connect),
         bundles=Bundles(
             StoreBundles(store, gate),
             withdraw,

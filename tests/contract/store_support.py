@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from support.stix import Object, text
 from titian.core.collection import ALL, Appended, Collection, Incoming, Page, Record, Selection, timestamp
+from titian.core.signing import Secret
 from titian.exchange.hold import judge
 from titian.store import segments
 from titian.store.database import Transaction, open_database
+from titian.store.ledger_book import LedgerBook
 from titian.store.log import objects
 from titian.store.migrate import migrate
 from titian.store.pages import FIRST, LATEST
@@ -46,6 +48,27 @@ def set_up(url: str, clock: Clock) -> Store:
         write_node(tx, NODE)
     database.close()
     return Store(url, clock=clock)
+
+
+class _Nothing:
+    """Keys and heads of a node that signs nothing."""
+
+    def log_secrets(self, _tx: Transaction, _at: int) -> list[Secret]:
+        return []
+
+    def knows(self, _origin: str) -> bool:
+        return True
+
+    def behind(self, _origin: str, _size: int, _root: bytes) -> str | None:
+        return None
+
+    def write(self, _origin: str, _size: int, _root: bytes, _at: int) -> bool:
+        return True
+
+
+def book_of(store: Store) -> LedgerBook:
+    """The ledgers of a store that nothing signs."""
+    return LedgerBook(store, _Nothing(), _Nothing())
 
 
 # Objects

@@ -17,7 +17,20 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from store_support import START, Clock, append, aside, check_invariants, held, incoming, page, raws, records, remove
+from store_support import (
+    START,
+    Clock,
+    append,
+    aside,
+    book_of,
+    check_invariants,
+    held,
+    incoming,
+    page,
+    raws,
+    records,
+    remove,
+)
 
 from support.stix import envelope, ipv4, malware, statement, text
 from titian.core.access import Role
@@ -242,7 +255,7 @@ def writers(
     """A collection, the view of a key for it alone, and another collection."""
     one, other = new_collection(), new_collection()
     _, secret = Keys(store).add(f"writer of one {one.num}", Role.WRITER, collection=one)
-    view = Partners(store, committer).view(secret)
+    view = Partners(store, committer, book_of(store)).view(secret)
     assert view is not None
     return one, view, other
 

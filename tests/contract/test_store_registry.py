@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from store_support import NODE, Clock, append, held, thing
+from store_support import NODE, Clock, append, book_of, held, thing
 
 from titian.core.access import Role, key_id
 from titian.core.collection import ALL, Collection, Selection
@@ -42,7 +42,7 @@ View = Callable[..., PartnerView]
 @pytest.fixture
 def view(store: Store, keys: Keys, committer: Committer) -> View:
     """Makes the view of a new key: `view(Role.READER, collection)`."""
-    partners = Partners(store, committer)
+    partners = Partners(store, committer, book_of(store))
 
     def make(role: Role, collection: Collection | None = None) -> PartnerView:
         _, secret = keys.add(f"key {next(_names)}", role, collection=collection)
@@ -126,7 +126,7 @@ def test_a_key_has_a_name_of_its_own(keys: Keys, name: str) -> None:
 
 
 def test_a_revoked_key_opens_nothing(store: Store, keys: Keys, committer: Committer, name: str) -> None:
-    partners = Partners(store, committer)
+    partners = Partners(store, committer, book_of(store))
     _, secret = keys.add(name, Role.ADMIN)
     assert partners.view(secret) is not None
     keys.revoke(name)
@@ -138,7 +138,7 @@ def test_a_revoked_key_opens_nothing(store: Store, keys: Keys, committer: Commit
 
 
 def test_only_the_key_opens(store: Store, keys: Keys, committer: Committer, name: str) -> None:
-    partners = Partners(store, committer)
+    partners = Partners(store, committer, book_of(store))
     made, secret = keys.add(name, Role.READER)
     opened = partners.view(secret, name)
     assert opened is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,6 +29,8 @@ from titian.web.app import create_app
 from titian.wire.taxii import MEDIA_TYPE
 
 JAPAN, RUSSIA = party_id("japan"), party_id("russia")
+PROBE = malware("x")
+_STATUS_ID = re.compile(rb'(?<=^\{"id":")[0-9a-f-]{36}')
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 ROOT = "/taxii2/api/"
 HIDDEN_NAMES = ("Hidden", "Ours alone", "For others", "Xanadu", "203.0.113.9")
@@ -179,9 +183,25 @@ def answers(face: Face, key: str, own: list[str], ids: list[str]) -> list[tuple[
         for identifier in ids:
             ask(f"{where}objects/{identifier}/")
             ask(f"{where}objects/{identifier}/versions/")
-        ask(f"{where}objects/", "POST", headers={"Content-Type": MEDIA_TYPE}, content=envelope(malware("x")))
+        ask(f"{where}objects/", "POST", headers={"Content-Type": MEDIA_TYPE}, content=envelope(PROBE))
         ask(f"{where}objects/{ids[0]}/", "DELETE")
-    return [(one.status_code, sorted(one.headers.items()), one.content) for one in found]
+    return [(one.status_code, sorted(one.headers.items()), _nameless(one)) for one in found]
+
+
+def _nameless(answer: httpx.Response) -> bytes:
+    """A body without the identifier that a status gets by chance."""
+    return _STATUS_ID.sub(b"", answer.content) if answer.status_code == 202 else answer.content
+
+
+def ledgers(face: Face, key: str) -> Iterator[tuple[Any, ...]]:
+    """What a key may read of ledgers, but for what is random in them: salts, and the hashes over those."""
+    listed = face.ask("/ledger/", key)
+    for one in listed.json()["ledgers"]:
+        signed = face.ask(f"/ledger/{one['id']}/checkpoint", key)
+        opened = face.ask(f"/ledger/{one['id']}/opened", key).json()
+        payloads = [(each["num"], base64.b64decode(each["payload"])) for each in opened["entries"]]
+        yield one["agreement"], one["collection"], one["inbox"], signed.text.splitlines()[:2], payloads
+    yield (listed.status_code, len(listed.json()["ledgers"]))
 
 
 class Base(msgspec.Struct):
@@ -203,9 +223,10 @@ class Base(msgspec.Struct):
 
 
 class Told(msgspec.Struct):
-    """What a twin's partner is told, and what came of each act that concerns the partner."""
+    """What a twin's partner is told, in the ledgers too, and what came of each act that concerns the partner."""
 
     answers: list[tuple[Any, ...]]
+    ledgers: list[tuple[Any, ...]]
     came: list[str]
 
 
@@ -218,7 +239,9 @@ def told(base: Base, folder: Path, seed: int) -> tuple[Told, Told]:
         twin = Twin(home, base.secrets, hiding=hiding)
         came = tell(twin)
         with serving(twin.bench) as face:
-            both.append(Told(answers(face, base.secrets["japan"], base.own, tell.__dict__["asked"]), came))
+            key = base.secrets["japan"]
+            found = answers(face, key, base.own, tell.__dict__["asked"])
+            both.append(Told(found, list(ledgers(face, key)), came))
         twin.bench.close()
         shutil.rmtree(home)
     return both[0], both[1]

@@ -32,7 +32,7 @@ def test_a_node_is_what_was_set_up(home: Path) -> None:
         assert node.settings == Settings()
         assert node.collections.list() == []
         assert node.keys.list() == [], "no default credentials"
-    assert sorted(path.name for path in home.iterdir()) == sorted([DATABASE, FILE])
+    assert sorted(path.name for path in home.iterdir()) == sorted([DATABASE, FILE, "keys"])
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
@@ -154,10 +154,13 @@ def test_the_files_of_a_node_are_for_its_owner_only(home: Path) -> None:
         init_node(home, name="BSSN", country="ID")
         with open_node(home) as node:
             node.collections.add("One")
-            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.rglob("*") if path.is_file()}
+            folders = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.rglob("*") if path.is_dir()}
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys((FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"), 0o600)
+    files = (FILE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "log-1.key", "witness-2.key")
+    assert modes == dict.fromkeys(files, 0o600)
+    assert folders == {"keys": 0o700}
 
 
 def test_the_database_of_a_new_node_is_as_it_was_measured(home: Path) -> None:

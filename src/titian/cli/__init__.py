@@ -18,6 +18,12 @@ from titian.cli.terminal import say
 VERBS: Final = {
     "init": ("titian.cli.init", "Set up a node."),
     "serve": ("titian.cli.serve", "Serve the node over TAXII 2.1."),
+    "subscribe": ("titian.cli.subscribe", "Pull a partner's collection by itself, under an agreement."),
+    "subscriptions": ("titian.cli.subscriptions", "Show how subscriptions go: lag, gaps, the next try."),
+    "inbox": ("titian.cli.inbox", "Show what arrived, and decide on what was kept apart."),
+    "sight": ("titian.cli.sight", "Say that something was seen here, and tell whom it came from."),
+    "sightings": ("titian.cli.sightings", "Show what was seen, by whom and how often."),
+    "ledger": ("titian.cli.ledger", "Verify ledgers, prove entries, show checkpoints and witnesses."),
     "bundle": ("titian.cli.bundle", "Seal what partners are served into files, and open theirs."),
     "peers": ("titian.cli.peers", "Hand over this node's card, and hold the cards of others."),
     "signing": ("titian.cli.signing", "List, rotate and give up the keys that this node signs with."),

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Final
@@ -20,9 +20,9 @@ import typer
 
 from titian.cli import demo_node
 from titian.cli.common import Json, print_json, progress, table
-from titian.cli.demo_story import Story, find_real, identifiers, public_parties, rewrite, write_story
+from titian.cli.demo_bridge import Bridge, Joined, join
+from titian.cli.demo_story import Story, find_real, public_parties, rewrite, write_story
 from titian.cli.previewed import merged
-from titian.cli.remote import remote_collection
 from titian.cli.terminal import say, warn
 from titian.core.access import Role
 from titian.core.collection import Kind
@@ -64,6 +64,8 @@ class Told(msgspec.Struct):
     keys: dict[str, str] = {}
     collections: dict[str, str] = {}
     sessions: dict[str, str] = {}
+    people: dict[str, Actor] = {}
+    channel: str = ""
 
 
 @app.command(epilog="Example:  titian demo --once")
@@ -89,13 +91,23 @@ def demo(
         told = Told()
         show = _Show(quiet=json)
         _tell_first(place / OWN, told, show)
-        with _serving(place / OWN, port) as (url, process):
-            for party in AGREEMENTS:
-                _pull(place / party, party, url, told)
+        with ExitStack() as stack:
+            url, process = _listening(stack.enter_context(_started(place / OWN, port)))
+            joined = [stack.enter_context(_joined(place / party, party, url, told)) for party in AGREEMENTS]
+            for started in [stack.enter_context(_started(one.node.home, 0)) for one in joined]:
+                _listening(started)
+            first = stack.enter_context(open_node(place / OWN, environment={}))
+            bridge = Bridge(first, joined, quiet=json)
+            bridge.arrive({party: len(told.preview[party]["released"]) for party in AGREEMENTS})
+            told.pulled = {one.alias: one.arrived() for one in joined}
             show.arrivals(told)
+            bridge.sight(told.seen["mofa-japan"].projection.released[told.channel])
+            bridge.recall(told.channel, told.people["analyst-one"])
+            bridge.verify(place / OWN, AGREEMENTS["example-telecom"])
             if json:
                 print_json({"nodes": told.nodes, "preview": told.preview, "pulled": told.pulled,
-                            "sessions": told.sessions})  # fmt: skip
+                            "sessions": told.sessions, "sightings": bridge.sightings, "recalls": bridge.recalls,
+                            "ledgers": bridge.ledgers})  # fmt: skip
             if not once:
                 for line in _invitation(url, told.collections["mofa-japan"], told.keys["mofa-japan"]):
                     (warn if json else say)(line)
@@ -145,6 +157,7 @@ def _tell_first(home: Path, told: Told, show: _Show) -> None:
         operator = local_operator(OWN)
         analyst, releaser = _people(node, operator, told)
         story = write_story(node, analyst, real)
+        told.channel, told.people = story.channel, {"analyst-one": analyst}
         show.draft(story, _preview(node, story, told))
         rewrite(node, story.report)
         show.matrix(story, _preview(node, story, told))
@@ -216,31 +229,25 @@ def _preview(node: Node, story: Story, told: Told) -> dict[str, Seen]:
     return told.seen
 
 
-def _pull(home: Path, party: str, url: str, told: Told) -> None:
-    """A partner sets its node up, under the same agreement, and pulls."""
+@contextmanager
+def _joined(home: Path, party: str, url: str, told: Told) -> Iterator[Joined]:
+    """A partner sets its node up, under the same agreement, and subscribes."""
     with _opened(home, party, told) as node:
         _add_agreement(node, AGREEMENTS[party])
-        sender = node.agreements.read().party(OWN).id
-        into = node.collections.add("From BNPT", received_from=sender)
-        with remote_collection(url, told.collections[party], told.keys[party], None, None) as remote:
-            node.exchange.pull(remote, into)
-        told.pulled[party] = sorted(identifiers(node.exchange.objects(into)))
+        yield join(node, party, url, told.collections[party], told.keys[party], AGREEMENTS[party])
 
 
 @contextmanager
-def _serving(home: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve a node in a process of its own; yields its URL and the process. The user's settings stay outside."""
+def _started(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Serve a node in a process of its own. The user's settings stay outside."""
     command = [sys.executable, "-m", demo_node.__name__, str(home), str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT)}
+    environment[f"{ENVIRONMENT}LOG_LEVEL"] = "error"
     with subprocess.Popen(  # noqa: S603
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line.startswith("listening on "):
-                raise Unavailable("The first node did not come up.", advice="What it said stands above.")
-            yield line.removeprefix("listening on ").strip(), process
+            yield process
         finally:
             process.terminate()
             try:
@@ -248,6 +255,15 @@ def _serving(home: Path, port: int) -> Iterator[tuple[str, subprocess.Popen[str]
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _listening(process: subprocess.Popen[str]) -> tuple[str, subprocess.Popen[str]]:
+    """The URL of a node that was started, once it answers, and its process."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.startswith("listening on "):
+        raise Unavailable("A node did not come up.", advice="What it said stands above.")
+    return line.removeprefix("listening on ").strip(), process
 
 
 class _Show:
@@ -314,7 +330,7 @@ class _Show:
              "yes" if pulled == told.preview[party]["released"] else "NO")
             for party, pulled in told.pulled.items()
         ]  # fmt: skip
-        table("What each pulled over TAXII 2.1:",
+        table("What each node pulled by itself over TAXII 2.1, and checked against the sender's ledger:",
               {"party": "left", "promised": "right", "pulled": "right", "the same": "left"}, rows)  # fmt: skip
 
 

@@ -141,6 +141,16 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     entry: int | None = None
 
 
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """An object version that was taken in: ``size`` in bytes, ``collection`` the number of the one that it is in."""
+
+    id: str
+    type: str
+    size: int
+    collection: int
+    provenance: Provenance
+
+
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """Something in the quarantine. ``state`` is waiting, accepted or rejected."""
 

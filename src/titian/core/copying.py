@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -31,10 +31,12 @@ class Copy(msgspec.Struct, frozen=True):
 
 class Shown(msgspec.Struct, frozen=True):
     """What an audience has seen before: what of the objects outside the selection it holds, under which identifier,
-    and the copies that were ever made for it."""
+    and the copies that were ever made for it. ``known`` is what it has sent here itself: an object of ours that refers
+    to it tells nothing of it."""
 
     outside: Mapping[str, str] = {}
     copies: Mapping[str, Copy] = {}
+    known: Collection[str] = frozenset()
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -63,7 +65,8 @@ class Copyist:
     """Makes the copies of one projection. It shares the state of the projection, which goes on changing meanwhile.
 
     ``visible`` tells whether the audience may see an identifier, ``names`` what bears another one for them, ``cuts``
-    which properties may not go, ``sourceless`` whose source may not be named; ``own`` is the releasing party.
+    which properties may not go, ``sourceless`` whose source may not be named; ``own`` is the releasing party, ``shown``
+    what the audience has seen before.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class Copyist:
         names: Mapping[str, str],
         cuts: Mapping[str, tuple[Path, ...]],
         sourceless: set[str],
-        copies: Mapping[str, Copy],
+        shown: Shown,
     ) -> None:
         self.facts = facts
         self.own = own
@@ -83,7 +86,16 @@ class Copyist:
         self.names = names
         self.cuts = cuts
         self.sourceless = sourceless
-        self.copies = copies
+        self.copies = shown.copies
+        self.known = shown.known
+
+    def knows(self, facts: Facts, ref: str) -> bool:
+        """Whether an object of ours may refer to something because the audience has sent it here itself."""
+        return ref in self.known and ref not in facts.marks and facts.originator(self.own) is None
+
+    def sees(self, facts: Facts, ref: str) -> bool:
+        """Whether the audience may see what an object refers to."""
+        return self.visible(ref) or self.knows(facts, ref)
 
     def loses_source(self, facts: Facts) -> bool:
         """Whether its source may not be named, or is withheld itself."""
@@ -104,7 +116,7 @@ class Copyist:
         if nameless:
             paths |= self._of_source(source, facts)
         named = frozenset(recipients(source.get("extensions", {}))) if facts.type == "marking-definition" else _NOBODY
-        copy, removed = cut(source, paths, lambda identifier: identifier in named or self.visible(identifier))
+        copy, removed = cut(source, paths, lambda identifier: identifier in named or self.sees(facts, identifier))
         if nameless and facts.creator not in (None, self.own):
             # Somebody answers for it: the party that releases it, in place of its source.
             copy["created_by_ref"] = self.own

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -24,6 +24,10 @@ EVERYBODY: Final = ""
 LARGEST: Final = 16 << 20
 """Bytes of an opened entry at most."""
 _DOMAIN: Final = b"titian/ledger-entry/v1\x00"
+Micros = Annotated[int, msgspec.Meta(ge=0, le=(1 << 62) - 1)]
+"""An instant in microseconds, as far as it comes from somebody else: what a database can hold."""
+Several = Annotated[int, msgspec.Meta(ge=1, le=(1 << 62) - 1)]
+"""How many there are, one at least, likewise."""
 
 
 class Kind(StrEnum):
@@ -57,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: Kind
-    at: int
+    at: Micros
     party: str | None = None
     details: Mapping[str, Any] = {}
 
@@ -117,8 +121,8 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     """Objects that lie beside each other in a collection: the ``date_added`` of the first, in microseconds, and how
     many; each lies one microsecond after the one before."""
 
-    first: int
-    count: int
+    first: Micros
+    count: Several
 
     @property
     def last(self) -> int:

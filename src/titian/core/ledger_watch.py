@@ -6,16 +6,22 @@ reads along knows exactly how many objects each delivery must have had, and noti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import Final
 
 import msgspec
 
 from titian.core.errors import InvalidInput
-from titian.core.ledger import Entry, Kind, Opened, Run
+from titian.core.ledger import Entry, Kind, Micros, Opened, Run, Several
 
 TOLERANCE: Final = 15 * 60 * 1_000_000
 """How far a partner's clock may be off before its entries look back-dated, in microseconds."""
+
+
+_UNFIT: Final = (KeyError, TypeError, ValueError, msgspec.ValidationError)
+"""What reading details raises that say something else than they must."""
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -49,6 +55,29 @@ class NewKey(msgspec.Struct, frozen=True):
     compromised: int | None
 
 
+class _Change(msgspec.Struct, frozen=True):
+    """Details of a release, or of a withdrawal."""
+
+    collection: str
+    runs: tuple[Run, ...]
+
+    def __post_init__(self) -> None:
+        for before, after in pairwise(self.runs):
+            if after.first <= before.last:
+                raise ValueError("runs that do not follow each other")
+
+
+class _Handed(msgspec.Struct, frozen=True):
+    """Details of a delivery of objects."""
+
+    collection: str
+    after: Micros
+    last: Micros
+    count: Several
+    digest: str
+    whole: bool
+
+
 class Followed(msgspec.Struct, frozen=True, kw_only=True):
     """What reading on has given: the state to remember, what does not fit, which entry records each delivery that was
     received (by the digest of it), and changes of the keys that sign the ledger."""
@@ -60,21 +89,32 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delivered(opened: Iterable[Opened]) -> set[bytes]:
-    """Return the digests of the pages of objects that these entries say were handed over."""
+    """Return the digests of the pages of objects that these entries say were handed over.
+
+    What cannot be read says nothing; :func:`follow` tells of it.
+    """
     found = set()
     for one in opened:
-        entry = one.entry
-        if entry.kind is Kind.DELIVERY and entry.details.get("view") == "objects":
-            found.add(_digest(entry))
+        with suppress(InvalidInput, *_UNFIT):
+            entry = one.entry
+            if entry.kind is Kind.DELIVERY and entry.details.get("view") == "objects":
+                found.add(bytes.fromhex(entry.details["digest"]))
     return found
 
 
+def never_came(before: Watch, after: Watch, collection: str) -> int:
+    """Return how many objects of a collection had been released when it was last looked, and are still waiting now,
+    after the collection was read to its end."""
+    then, now = (watch.lanes.get(collection, Lane()).pending for watch in (before, after))
+    return count(then) - count(without(then, now))
+
+
 def follow(
-    watch: Watch, opened: Sequence[Opened], received: Collection[bytes], *, cosigned: int | None = None
+    watch: Watch, opened: Sequence[Opened], received: Mapping[bytes, int], *, cosigned: int | None = None
 ) -> Followed:
     """Read on in a ledger.
 
-    :param received: digests of those pages that did arrive here.
+    :param received: digests of those pages that did arrive here, and how many objects each had.
     :param cosigned: when this node last cosigned the ledger without these entries, in microseconds.
     """
     reading = _Reading(watch, received)
@@ -84,7 +124,7 @@ def follow(
 
 
 class _Reading:
-    def __init__(self, watch: Watch, received: Collection[bytes]) -> None:
+    def __init__(self, watch: Watch, received: Mapping[bytes, int]) -> None:
         self.latest = watch.latest
         self.lanes = dict(watch.lanes)
         self.received = received
@@ -108,40 +148,41 @@ class _Reading:
         self.latest = max(self.latest, entry.at)
         try:
             self._take(one.num, entry)
-        except (KeyError, TypeError, ValueError, msgspec.ValidationError):
+        except _UNFIT:
             self.findings.append(Finding(f"Entry {one.num} does not say what one of its kind must.", one.num))
 
     def _take(self, num: int, entry: Entry) -> None:
-        details = entry.details
-        if entry.kind is Kind.RELEASE:
-            lane = self._lane(details)
-            self._set(details, Lane((*lane.pending, *_runs(details)), lane.covered))
-        elif entry.kind is Kind.WITHDRAWAL:
-            lane = self._lane(details)
-            self._set(details, Lane(without(lane.pending, _runs(details)), lane.covered))
+        details = dict(entry.details)
+        if entry.kind in (Kind.RELEASE, Kind.WITHDRAWAL):
+            told = msgspec.convert(details, _Change)
+            lane = self._lane(told.collection)
+            released = entry.kind is Kind.RELEASE
+            pending = (*lane.pending, *told.runs) if released else without(lane.pending, told.runs)
+            self.lanes[told.collection] = Lane(pending, lane.covered)
         elif entry.kind is Kind.DELIVERY:
-            self._delivery(num, entry)
+            if details["view"] == "objects":
+                self._delivery(num, msgspec.convert(details, _Handed))
         elif entry.kind is Kind.KEY and details.get("role") == "log":
-            self.keys.append(msgspec.convert(dict(details), NewKey))
+            self.keys.append(msgspec.convert(details, NewKey))
 
-    def _delivery(self, num: int, entry: Entry) -> None:
-        details = entry.details
-        if details["view"] != "objects":
-            return
-        digest = _digest(entry)
+    def _delivery(self, num: int, told: _Handed) -> None:
+        digest = bytes.fromhex(told.digest)
         if digest not in self.received:
             return
         self.deliveries[digest] = num
-        if details["whole"] is not True:
+        came = self.received[digest]
+        if told.count != came:
+            self.findings.append(Finding(f"Entry {num} speaks of {told.count:,} objects, and {came:,} arrived.", num))
+        if not told.whole:
             return
-        lane, after, last = self._lane(details), int(details["after"]), int(details["last"])
+        lane, after, last = self._lane(told.collection), told.after, told.last
         span = (Run(after + 1, last - after),) if last > after else ()
         due = count(lane.pending) - count(left := without(lane.pending, span))
-        if int(details["count"]) < due:
+        if came < due:
             self.findings.append(
-                Finding(f"Entry {num}: {details['count']:,} objects were handed over where {due:,} were released.", num)
+                Finding(f"Entry {num}: {came:,} objects were handed over where {due:,} were released.", num)
             )
-        self._set(details, Lane(left, max(lane.covered, last)))
+        self.lanes[told.collection] = Lane(left, max(lane.covered, last))
 
     def done(self) -> Followed:
         for identifier, lane in self.lanes.items():
@@ -154,19 +195,8 @@ class _Reading:
         watch = Watch(latest=self.latest, lanes=self.lanes)
         return Followed(watch=watch, findings=tuple(self.findings), deliveries=self.deliveries, keys=tuple(self.keys))
 
-    def _lane(self, details: Mapping[str, Any]) -> Lane:
-        return self.lanes.get(details["collection"], Lane())
-
-    def _set(self, details: Mapping[str, Any], lane: Lane) -> None:
-        self.lanes[details["collection"]] = lane
-
-
-def _runs(details: Mapping[str, Any]) -> tuple[Run, ...]:
-    return msgspec.convert(details["runs"], tuple[Run, ...])
-
-
-def _digest(entry: Entry) -> bytes:
-    return bytes.fromhex(entry.details["digest"])
+    def _lane(self, collection: str) -> Lane:
+        return self.lanes.get(collection, Lane())
 
 
 def count(some: Iterable[Run]) -> int:

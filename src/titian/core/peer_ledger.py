@@ -34,6 +34,12 @@ class Listing(msgspec.Struct, frozen=True):
     ledgers: tuple[Listed, ...] = ()
     card: str = ""
 
+    def under(self, agreement: str, collection: str) -> Listed | None:
+        """The ledger of the agreement under which the partner serves a collection."""
+        by_collection = (one for one in self.ledgers if one.collection == collection)
+        by_agreement = (one for one in self.ledgers if one.agreement == agreement)
+        return next(by_collection, None) or next(by_agreement, None)
+
 
 class TrustedKey(msgspec.Struct, frozen=True):
     """A key that is trusted for a ledger, until before ``stops`` (microseconds) where an end is known."""

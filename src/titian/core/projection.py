@@ -150,7 +150,7 @@ class _Work:
         self.outside = survey.outside()
         self.copyist = Copyist(
             self.facts, own=terms.own, visible=self._visible, names=self.names, cuts=self.cuts,
-            sourceless=self.sourceless, copies=shown.copies,
+            sourceless=self.sourceless, shown=shown,
         )  # fmt: skip
 
     def project(self) -> Projection:
@@ -330,9 +330,9 @@ class _Work:
         while waiting:
             gone = waiting.popleft()
             for user in users.get(gone, ()):
-                if user in self.withheld:
-                    continue
                 facts = self.facts[user]
+                if user in self.withheld or self.copyist.knows(facts, gone):
+                    continue
                 lost = gone in facts.ends or gone in facts.marks
                 if not lost and facts.parts is not None:
                     lost = self._bears_part(facts, gone)
@@ -444,7 +444,7 @@ class _Work:
             if (
                 identifier in self.cuts
                 or self.copyist.loses_source(facts)
-                or (hidden and any(not self._visible(ref) for ref in facts.refs))
+                or (hidden and any(not self.copyist.sees(facts, ref) for ref in facts.refs))
                 or (facts.type == "language-content" and not parted.isdisjoint(facts.ends))
             ):
                 changed.add(identifier)

@@ -305,6 +305,10 @@ class Survey:
         """Whether anything in the selection may have an end: only definitions that are in it can say so."""
         return any(marking.expires is not None for marking in self.definitions.values())
 
+    def named_by(self, own: str) -> Iterator[str]:
+        """Yield what objects of ours refer to, in the selection or not; some more than once."""
+        return (ref for facts in self.facts.values() if facts.originator(own) is None for ref in facts.refs)
+
     def outside(self) -> set[str]:
         """Return the identifiers that are referred to and are not in the selection."""
         if self._outside is None:

@@ -125,3 +125,14 @@ def is_signed(note: SignedNote, keys: Sequence[VerifierKey]) -> bool:
     except Refused:
         return False
     return any(each.key.type is SignatureType.ED25519 for each in found)
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A checkpoint that a witness has not cosigned yet: of which ledger (its number, UUID and origin), for whom."""
+
+    num: int
+    ledger: str
+    origin: str
+    witness: VerifierKey
+    url: str
+    submission: Submission

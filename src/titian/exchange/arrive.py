@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from titian.core.arrival import (
+    Accepted,
     Arrival,
     Doubt,
     Expected,
@@ -58,6 +59,10 @@ class Arrivals(Protocol):
         """What is in the quarantine."""
         ...
 
+    def count_waiting(self) -> int:
+        """How much waits in the quarantine for a person."""
+        ...
+
     def find_quarantined(self, reference: str) -> tuple[Quarantined, bytes]:
         """One of them, with its bytes."""
         ...
@@ -72,6 +77,10 @@ class Arrivals(Protocol):
 
     def provenance(self, identifier: str) -> list[Provenance]:
         """Where an object came from."""
+        ...
+
+    def accepted(self, limit: int) -> list[Accepted]:
+        """The last object versions that were taken in."""
         ...
 
 
@@ -161,6 +170,10 @@ class Arrive:
         """What is in the quarantine, oldest first: what waits for a person, or all."""
         return self._arrivals.quarantine(state=state, limit=limit)
 
+    def waiting(self) -> int:
+        """How much waits in the quarantine for a person."""
+        return self._arrivals.count_waiting()
+
     def accept(self, actor: Actor, reference: str, why: str) -> tuple[Quarantined, Appended]:
         """Take something in that waits in the quarantine, because a person says so.
 
@@ -180,6 +193,15 @@ class Arrive:
         one, _ = self._arrivals.find_quarantined(reference)
         self._arrivals.reject(one, person=actor.id, why=why)
         return one
+
+    def find(self, reference: str) -> tuple[Quarantined, bytes]:
+        """Something in the quarantine by its number, or by an identifier of which one waits, with its bytes as they
+        came. Raises :class:`NotFound`."""
+        return self._arrivals.find_quarantined(reference)
+
+    def accepted(self, limit: int) -> list[Accepted]:
+        """The last object versions that were taken in from partners, the newest first."""
+        return self._arrivals.accepted(limit)
 
     def provenance(self, identifier: str) -> list[Provenance]:
         """Where each version of an object came from, newest first."""

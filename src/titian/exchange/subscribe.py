@@ -12,7 +12,7 @@ import msgspec
 
 from titian.core.arrival import Arrival
 from titian.core.collection import Collection
-from titian.core.errors import InvalidInput, InvalidTimestamp, NotFound, Refused, TitianError
+from titian.core.errors import InvalidInput, InvalidTimestamp, NotFound, PeerUntrusted, Refused, TitianError
 from titian.core.notes import VerifierKey
 from titian.core.party import Directory
 from titian.core.peer_ledger import Listed, Listing
@@ -272,7 +272,7 @@ class Subscribe:
             listing = link.listing()
             named = self._peers.meet(listing.card) if listing is not None and listing.card else None
         party = self._sender(terms, named, directory)
-        name = f"{remote.title} from {directory.parties[party].name}"[:_COLLECTION_NAME]
+        name = f"From {directory.parties[party].name}: {directory.agreements[terms.agreement].name}"[:_COLLECTION_NAME]
         now = self._book.now()
         subscription = Subscription(
             id=self._identify(), collection=collection(name, party).num, created=now, next_try=now, progress=Progress(),
@@ -341,8 +341,8 @@ class Subscribe:
                 found.append(ran)
         return found
 
-    def run(self, identifier: str) -> Ran | None:
-        """Try one subscription now; None when somebody else has it in hand.
+    def run(self, identifier: str, advance: Callable[[int], object] = lambda _: None) -> Ran | None:
+        """Try one subscription now; None when somebody else has it in hand. ``advance`` is told of each page.
 
         Whatever goes wrong is kept as its error, and it is tried again, later and later.
         """
@@ -350,7 +350,7 @@ class Subscribe:
         if subscription is None:
             return None
         ran = Ran(subscription, ArriveReport())
-        turn = _Turn(subscription, ran)
+        turn = _Turn(subscription, ran, advance)
         turn.change(tried=self._book.now())
         try:
             self._judge_waiting(turn)
@@ -408,10 +408,13 @@ class Subscribe:
                 subscription=subscription.id, collection=subscription.collection, received=now, party=terms.party,
                 remote=terms.remote, count=page.handed, digest=page.digest, first=_micros(page.first), last=last,
             )  # fmt: skip
-            turn.change(cursor=state, pages=turn.progress.pages + 1, lag=max(0, now - last) if last else None)
+            lag = max(0, now - last) if last else None
+            # How far it has come changes with what is kept, and not when that fails: the page would be passed over.
+            ahead = msgspec.structs.replace(turn.progress, cursor=state, pages=turn.progress.pages + 1, lag=lag)
             spoiled = [(why, page.spoiled.get(index, b"")) for index, why in page.skipped]
-            beside = self._book.note(subscription.id, turn.progress, now + LEASE)
+            beside = self._book.note(subscription.id, ahead, now + LEASE)
             kept = self._arrivals.keep(arrival, page.objects, spoiled, beside=beside)
+            turn.progress = ahead
             report = self._arrive.judge(kept, terms.agreement, quota=self._left(turn))
             report.read += len(spoiled)
             report.quarantined += len(spoiled)
@@ -424,9 +427,12 @@ class Subscribe:
     def _ledger(self, turn: _Turn, link: Link) -> None:
         terms = turn.subscription.terms
         listing = link.listing()
-        listed = None if listing is None else _listed(listing, terms)
+        listed = None if listing is None else listing.under(terms.agreement, terms.remote)
+        known = turn.progress.ledger
+        if listed is None and known is not None:
+            # Who hides a ledger could hide with it what it would show.
+            raise PeerUntrusted(f"The partner does not show its ledger {known} any more.", advice="Ask it why.")
         if listed is None:
-            turn.change(ledger=None)
             return
         if listing is not None and listing.card:
             self._peers.meet(listing.card)
@@ -434,10 +440,12 @@ class Subscribe:
         began = self._book.now()
         checked = self._witness.check(
             link.ledger(listed.id), listed, party=terms.party, url=terms.url,
-            keys=self._peers.keys(terms.party, listed.origin),
+            keys=self._peers.keys(terms.party, listed.origin), pulled=terms.remote,
         )  # fmt: skip
         turn.change(ledger=listed.origin, verified=checked.peer.head.size, checked=began)
         found = [finding.what for finding in checked.findings]
+        if known not in (None, listed.origin):
+            found.append(f"The partner shows another ledger in the place of {known}.")
         found += [
             f"The partner's ledger has no record of page {num} with {count:,} objects, which it sent."
             for num, count in self._book.unrecorded(turn.subscription.id, began - _GRACE)
@@ -460,7 +468,8 @@ class Subscribe:
 class _Turn:
     """One try in hand: how it goes, changed as it goes."""
 
-    def __init__(self, subscription: Subscription, ran: Ran) -> None:
+    def __init__(self, subscription: Subscription, ran: Ran, advance: Callable[[int], object]) -> None:
+        self.advance = advance
         self.subscription = subscription
         self.progress = subscription.progress
         self.ran = ran
@@ -470,18 +479,12 @@ class _Turn:
 
     def count(self, report: ArriveReport) -> None:
         self.ran.arrived.add(report)
+        self.advance(report.read)
         now = self.progress
         self.change(
             read=now.read + report.read, accepted=now.accepted + report.accepted, known=now.known + report.known,
             quarantined=now.quarantined + report.quarantined, today=now.today + report.read,
         )  # fmt: skip
-
-
-def _listed(listing: Listing, terms: Terms) -> Listed | None:
-    """The ledger of the agreement under which the partner serves the collection."""
-    by_collection = [one for one in listing.ledgers if one.collection == terms.remote]
-    by_agreement = [one for one in listing.ledgers if one.agreement == terms.agreement]
-    return next(iter(by_collection or by_agreement), None)
 
 
 def _micros(moment: str | None) -> int:

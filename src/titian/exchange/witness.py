@@ -7,15 +7,18 @@ kept as evidence, with the signatures that show who said it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import msgspec
 
 from titian.core.checkpoint import Checkpoint, Never, cosign, never
-from titian.core.errors import PeerUntrusted, Refused, TitianError
-from titian.core.ledger import Opened
-from titian.core.ledger_watch import Finding, NewKey, delivered, follow
+from titian.core.errors import InvalidInput, PeerUntrusted, Refused, TitianError
+from titian.core.fork import proof_of_fork
+from titian.core.ledger import EVERYBODY, Opened
+from titian.core.ledger_watch import Finding, NewKey, Watch, delivered, follow, never_came
 from titian.core.merkle import (
     TILE_WIDTH,
     Bundle,
@@ -29,8 +32,9 @@ from titian.core.merkle import (
     inclusion_flaw,
     inclusion_proof,
     leaf_hash,
+    right_edge,
 )
-from titian.core.notes import Signature, SignatureType, SignedNote, VerifierKey, to_base64
+from titian.core.notes import Signature, SignatureType, SignedNote, VerifierKey
 from titian.core.peer_ledger import Listed, PeerLedger, TrustedKey, open_head, rotated
 from titian.core.signing import NamedSigner, Secret, witness_name
 from titian.core.witness import Answer, Submission, judge
@@ -89,12 +93,16 @@ class Memory(Protocol):
         """Remember what was read on in a ledger."""
         ...
 
-    def received(self, party: str, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of some pages that arrived from a party."""
+    def received(self, party: str, digests: Iterable[bytes]) -> Mapping[bytes, int]:
+        """Those of some pages that arrived from a party, and how many objects each had."""
         ...
 
     def entries(self, origin: str) -> list[Opened]:
         """Entries that were opened to this node."""
+        ...
+
+    def shares(self, party: str, agreement: str | None) -> bool:
+        """Whether a party has something open to it under an agreement here, now."""
         ...
 
     def broke(self, origin: str, what: str, body: bytes) -> None:
@@ -126,12 +134,21 @@ class Witness:
         self._signer = signer
 
     def check(
-        self, ledger: Ledger, listed: Listed, *, party: str, url: str, keys: Sequence[VerifierKey] = ()
+        self,
+        ledger: Ledger,
+        listed: Listed,
+        *,
+        party: str,
+        url: str,
+        keys: Sequence[VerifierKey] = (),
+        pulled: str | None = None,
     ) -> Checked:
         """Check a partner's ledger as far as it is new, remember it, and cosign it.
 
-        :param keys: what is trusted for it when it is met for the first time: from the partner's card. Without any, the
-            keys that it lists are taken as they come.
+        :param keys: what is trusted for it from the partner's card, beside what is trusted already. When it is met for
+            the first time without any, the keys that it lists are taken as they come.
+        :param pulled: the partner's collection that was read to its end before: what had been released in it when its
+            ledger was last checked has to be here by now.
         :raises Broken: when it is not what was cosigned before. :raises Refused: when it was found broken before.
         """
         if not listed.origin.startswith(f"{witness_name(party)}/"):
@@ -142,14 +159,16 @@ class Witness:
                 f"The ledger {listed.origin} was found broken: {before.broken}",
                 advice="`titian ledger verify --of` shows the proof; docs/operations.md says what to do.",
             )
-        peer = before or _first(listed, party, url, keys, self._memory.now())
+        peer = _first(listed, party, url, keys, self._memory.now()) if before is None else _trusting(before, keys)
+        watch = peer.watch
         checkpoint, note = self._head(ledger, peer)
-        if _is_known(peer, checkpoint, self._memory.now()):
-            return Checked(peer=peer)
+        if _is_known(peer, checkpoint, self._memory.now(), halted=listed.halted):
+            return Checked(peer=peer, findings=_missing(watch, watch, pulled))
         advanced = self._advance(ledger, peer, before, checkpoint, note)
-        read, findings, peer = self._read_on(ledger, advanced, checkpoint)
+        read, findings, peer = self._read_on(ledger, advanced, checkpoint, _last_look(before))
         done = self._cosign(ledger, note, peer)
-        return Checked(peer=peer, read=read, findings=findings, cosigned=done)
+        missing = _missing(watch, peer.watch, pulled)
+        return Checked(peer=peer, read=read, findings=(*findings, *missing), cosigned=done)
 
     # ── the head ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,7 +194,8 @@ class Witness:
             raise Refused(why.value, advice="Put the clock right: this node cosigned at a later time than now.")
         if why is not None:
             what = why.value if flaw is None else f"{why.value} {flaw.reason}"
-            self._memory.broke(peer.origin, what, proof_of_fork(peer.checkpoint, note.encode()))
+            self._memory.broke(peer.origin, what, proof_of_fork(peer.checkpoint, note.encode(), ledger))
+            self._show(ledger, peer)
             raise Broken(
                 f"The ledger of this partner is not what it was. {what}",
                 advice="Both signed checkpoints are kept: `titian ledger verify --of` shows them.",
@@ -185,6 +205,15 @@ class Witness:
             raise Refused("Another process has checked this ledger meanwhile.", advice="Try again.")
         return after
 
+    def _show(self, ledger: Ledger, peer: PeerLedger) -> None:
+        """Show a partner what it signed before: one that was restored from a backup learns of that here (law 10)."""
+        if peer.checkpoint is None:
+            return
+        name, secret = self._signer()
+        with suppress(TitianError):
+            key = NamedSigner(name, SignatureType.COSIGNATURE, secret).key
+            ledger.cosign(SignedNote.parse(peer.checkpoint), key)
+
     def _consistency(self, ledger: Ledger, peer: PeerLedger, new: TreeHead) -> Flaw | None:
         proof = consistency_proof(ledger, peer.head.size, new.size)
         return consistency_flaw(proof, old=peer.head, new=new)
@@ -192,23 +221,31 @@ class Witness:
     # ── what is opened ────────────────────────────────────────────────────────────────────────────────────
 
     def _read_on(
-        self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint
+        self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint, looked: int | None
     ) -> tuple[int, tuple[Finding, ...], PeerLedger]:
-        opened = self._opened(ledger, peer, checkpoint)
+        opened, position = self._opened(ledger, peer, checkpoint)
         received = self._memory.received(peer.party or "", delivered(opened))
-        cosigned = None if peer.position == 0 else self._last_seen(peer)
-        told = follow(peer.watch, opened, received, cosigned=cosigned)
+        told = follow(peer.watch, opened, received, cosigned=looked)
         keys = rotated(peer.keys, peer.origin, told.keys, peer.seen) if told.keys else peer.keys
-        after = msgspec.structs.replace(peer, position=checkpoint.size, watch=told.watch, keys=keys)
+        after = msgspec.structs.replace(peer, position=position, watch=told.watch, keys=keys)
         self._memory.read_on(after, opened, told.deliveries)
-        return len(opened), (*told.findings, *_compromised(told.keys)), after
+        return len(opened), (*told.findings, *self._of_others(opened), *_compromised(told.keys)), after
 
-    def _last_seen(self, peer: PeerLedger) -> int | None:
-        """When the last entry that was read before was there already: the newest of them, by the partner's clock."""
-        return peer.watch.latest or None
+    def _of_others(self, opened: Iterable[Opened]) -> list[Finding]:
+        """What the partner has opened to this node that concerns somebody else, and that it should have kept closed."""
+        name, _ = self._signer()
+        found = []
+        for one in opened:
+            with suppress(InvalidInput):
+                party = one.entry.party
+                if party is None or (party != EVERYBODY and witness_name(party) != name):
+                    found.append(
+                        Finding(f"Entry {one.num} is opened to this node, and concerns another party.", one.num)
+                    )
+        return found
 
-    def _opened(self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint) -> list[Opened]:
-        """Read what is opened from the last place on; each entry must be in the tree."""
+    def _opened(self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint) -> tuple[list[Opened], int]:
+        """Read what is opened from the last place on, and up to where; each entry must be in the tree."""
         found: list[Opened] = []
         head, after, more = TreeHead(checkpoint.size, checkpoint.root), peer.position, True
         while more:
@@ -229,9 +266,11 @@ class Witness:
                     raise Broken(what, advice="What was opened and the checkpoint are kept as evidence.")
                 found.append(one)
                 after = one.num + 1
-            if not page or len(found) > _MOST_ENTRIES:
+            if len(found) > _MOST_ENTRIES:
+                return found, after
+            if not page:
                 break
-        return found
+        return found, head.size
 
     # ── cosigning ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -263,9 +302,24 @@ class Witness:
             line = cosign(submission.note, NamedSigner(name, SignatureType.COSIGNATURE, secret), now // SECOND)
             return answer, line, checkpoint.size
         same = before.last is not None and before.head.size == checkpoint.size
-        if answer is Answer.UNPROVEN and (same or submission.old == before.head.size):
-            self._memory.broke(checkpoint.origin, answer.reason, proof_of_fork(before.checkpoint, submission.encode()))
+        if answer is Answer.UNPROVEN and same and before.head.root != checkpoint.root:
+            # Two signed roots of one size prove a fork; a bad proof proves nothing but that somebody sent one.
+            fork = proof_of_fork(before.checkpoint, submission.note.encode())
+            self._memory.broke(checkpoint.origin, Never.OTHER_ROOT.value, fork)
         return answer, None, before.head.size
+
+    def monitored(self, origin_hash: str, party: str | None) -> bytes | None:
+        """The last checkpoint of a ledger that this node cosigned, with its own cosignature, by the SHA-256 of the
+        ledger's origin in hex: for those who are in the same agreement, and for this organisation itself."""
+        for peer in self._memory.all():
+            if hashlib.sha256(peer.origin.encode()).hexdigest() != origin_hash or peer.checkpoint is None:
+                continue
+            if party is None or self._memory.shares(party, peer.agreement):
+                note = SignedNote.parse(peer.checkpoint)
+                name, secret = self._signer()
+                signer = NamedSigner(name, SignatureType.COSIGNATURE, secret)
+                return note.signed(cosign(note, signer, peer.seen // SECOND)).encode()
+        return None
 
     def _size(self, origin: str) -> int:
         peer = self._memory.get(origin)
@@ -295,6 +349,11 @@ class Witness:
         if checkpoint.size < peer.head.size:
             return self._found(peer, note, f"The ledger has {checkpoint.size} entries, and had {peer.head.size}.")
         known = {one.num: one for one in self._memory.entries(peer.origin)}
+        shown = self._shown(ledger, checkpoint.size)
+        hidden = [num for num in sorted(known) if num < peer.position and num not in shown]
+        if hidden:
+            what = f"Entry {hidden[0]} was opened to this node before, and is not any more."
+            return self._found(peer, note, what, at=hidden[0])
         marks = {peer.head.size: (peer.head.root, "this node")} if peer.checkpoint is not None else {}
         foreign: dict[int, list[tuple[bytes, bytes]]] = {}
         for one in others:
@@ -309,43 +368,115 @@ class Witness:
                     f"this node is shown {checkpoint.size}.", one,
                 )  # fmt: skip
         tree = Tree()
-        stops = sorted({checkpoint.size, *marks, *foreign, *range(0, checkpoint.size, TILE_WIDTH)} - {0})
         leaves: list[bytes] = []
-        for stop in stops:
+        for stop in _stops(checkpoint.size, {*marks, *foreign}):
             start = tree.size
             index = start // TILE_WIDTH
             if start % TILE_WIDTH == 0:
-                leaves = list(decode_bundle(ledger.bundle(Bundle(index, min(TILE_WIDTH, checkpoint.size - start)))))
+                bundle = Bundle(index, min(TILE_WIDTH, checkpoint.size - start))
+                try:
+                    leaves = list(decode_bundle(ledger.bundle(bundle)))
+                except InvalidInput as error:
+                    return self._found(peer, note, f"{bundle.path} cannot be read: {error.message}")
             some = leaves[start % TILE_WIDTH : start % TILE_WIDTH + stop - start]
             if len(some) != stop - start:
                 return self._found(peer, note, f"The entries from {start} on are cut short.")
             for num, leaf in enumerate(some, start):
                 if num in known and known[num].leaf != leaf:
                     return self._found(peer, note, f"Entry {num} is not what was opened to this node before.", at=num)
-            tree = tree.append([leaf_hash(leaf) for leaf in some]).tree
+                if shown.get(num, leaf) != leaf:
+                    return self._found(peer, note, f"Entry {num} as it is opened is not in the ledger.", at=num)
+            growth = tree.append([leaf_hash(leaf) for leaf in some])
+            tree = growth.tree
+            for tile, data in growth.tiles:
+                if tile.width == TILE_WIDTH and ledger.read([tile])[0] != data:
+                    return self._found(peer, note, f"The tile {tile.path} is not what its entries give.")
             if stop in marks and tree.head.root != marks[stop][0]:
                 what = f"The first {stop} entries are not those that {marks[stop][1]} has cosigned."
-                return self._found(peer, note, what)
+                return self._found(peer, note, what, tiles=ledger)
             for root, theirs_raw in foreign.get(stop, ()):
                 if tree.head.root != root:
                     what = f"A third party was shown another history: its first {stop} entries are not these."
-                    return self._found(peer, note, what, theirs_raw)
+                    return self._found(peer, note, what, theirs_raw, tiles=ledger)
             progress(len(some))
         if tree.head.root != checkpoint.root:
             return self._found(peer, note, "The entries do not give the root that the partner has signed.")
+        edge = right_edge(checkpoint.size)
+        if list(ledger.read(edge)) != [tree.edge[tile.level] for tile in edge]:
+            return self._found(peer, note, "The last tiles are not what their entries give.")
         return None
 
+    def _shown(self, ledger: Ledger, size: int) -> dict[int, bytes]:
+        """The leaves of everything that is opened to this node, by its place."""
+        found: dict[int, bytes] = {}
+        after, more = 0, True
+        while more and len(found) <= _MOST_ENTRIES:
+            page, more = ledger.opened(after)
+            for one in page:
+                if one.num < after:
+                    raise PeerUntrusted("The partner opens the entries of its ledger out of order.")
+                after = one.num + 1
+                if one.num < size:
+                    found[one.num] = one.leaf
+            more = more and bool(page) and after < size
+        return found
+
     def _found(
-        self, peer: PeerLedger, note: SignedNote, what: str, other: bytes | None = None, *, at: int | None = None
+        self,
+        peer: PeerLedger,
+        note: SignedNote,
+        what: str,
+        other: bytes | None = None,
+        *,
+        at: int | None = None,
+        tiles: Ledger | None = None,
     ) -> Finding:
-        self._memory.broke(peer.origin, what, proof_of_fork(other or peer.checkpoint, note.encode()))
+        self._memory.broke(peer.origin, what, proof_of_fork(other or peer.checkpoint, note.encode(), tiles))
         return Finding(what, at)
 
 
-def _is_known(peer: PeerLedger, checkpoint: Checkpoint, now: int) -> bool:
-    """Whether this is what was cosigned lately, and all that is opened in it was read."""
+def _stops(size: int, marks: Iterable[int]) -> Iterator[int]:
+    """Yield where reading a ledger of a size stops to compare: at the end of each bundle, and at each mark. A partner
+    can sign any size, so that they are never all in memory."""
+    waiting = sorted({*marks, size} - {0})
+    at = 0
+    for mark in waiting:
+        while at + TILE_WIDTH - at % TILE_WIDTH < mark:
+            at += TILE_WIDTH - at % TILE_WIDTH
+            yield at
+        at = mark
+        yield at
+
+
+def _missing(before: Watch, after: Watch, pulled: str | None) -> tuple[Finding, ...]:
+    """What had been released in a collection before it was read to its end, and did not come."""
+    missed = 0 if pulled is None else never_came(before, after, pulled)
+    if not missed:
+        return ()
+    return (Finding(f"{missed:,} objects of the collection {pulled} were released, and never handed over."),)
+
+
+def _trusting(peer: PeerLedger, keys: Sequence[VerifierKey]) -> PeerLedger:
+    """The same ledger with the keys of the partner's card trusted too; one that has ended does not come back so."""
+    held = {one.key for one in peer.keys}
+    new = [TrustedKey(str(key)) for key in keys if key.name == peer.origin and str(key) not in held]
+    return msgspec.structs.replace(peer, keys=(*peer.keys, *new)) if new else peer
+
+
+def _is_known(peer: PeerLedger, checkpoint: Checkpoint, now: int, *, halted: bool) -> bool:
+    """Whether this is what was cosigned lately, and all that is opened in it was read.
+
+    While the partner's ledger is halted its old head says nothing of what was entered since: it is not seen anew.
+    """
     same = peer.checkpoint is not None and peer.head == TreeHead(checkpoint.size, checkpoint.root)
-    return same and peer.position == checkpoint.size and 0 <= now - peer.seen < _COSIGN_AGAIN
+    return same and peer.position == checkpoint.size and (halted or 0 <= now - peer.seen < _COSIGN_AGAIN)
+
+
+def _last_look(before: PeerLedger | None) -> int | None:
+    """When everything was read that was opened to this node until then: what comes later is not older than that."""
+    if before is None or before.checkpoint is None or before.position != before.head.size:
+        return None
+    return before.seen
 
 
 def _first(listed: Listed, party: str, url: str, keys: Sequence[VerifierKey], now: int) -> PeerLedger:
@@ -364,9 +495,3 @@ def _compromised(changes: Iterable[NewKey]) -> list[Finding]:
         for change in changes
         if change.compromised is not None
     ]
-
-
-def proof_of_fork(one: bytes | None, other: bytes) -> bytes:
-    """Return what shows to a third that a ledger has two histories: two notes under the same key."""
-    notes = [to_base64(each) for each in (one, other) if each is not None]
-    return msgspec.json.encode({"titian": "ledger-evidence/v1", "checkpoints": notes})

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from titian.core.arrival import Arrival, Provenance, Quarantined
+from titian.core.arrival import Accepted, Arrival, Provenance, Quarantined
 from titian.core.collection import Appended, Collection, Incoming, Outcome
 from titian.core.errors import NotFound, Refused
 from titian.core.ledger import digest_of
@@ -268,10 +268,37 @@ class StoreArrivals:
                 "JOIN arrivals a ON a.num = p.arrival WHERE e.id_hash = ? AND e.id = ? ORDER BY a.received DESC",
                 self._store.log.id_hash(identifier), identifier,
             )  # fmt: skip
-        return [
-            Provenance(party=row[0], received=row[1], remote=row[2], subscription=row[3], origin=row[4], entry=row[5])
-            for row in rows
-        ]
+        return [_provenance(row) for row in rows]
+
+    def accepted(self, limit: int) -> list[Accepted]:
+        """The last object versions that were taken in from partners, the newest first."""
+        found: list[Accepted] = []
+        with self._store.reading() as tx:
+            # Each arrival here has brought one version at least.
+            for collection, first, last, *about in tx.all(
+                "SELECT p.collection, p.first, p.last, a.party, a.received, a.remote, a.subscription, a.origin, "
+                "a.entry FROM provenance p JOIN arrivals a ON a.num = p.arrival ORDER BY p.arrival DESC, p.last DESC "
+                "LIMIT ?",
+                limit,
+            ):
+                from_where = _provenance(about)
+                found += [
+                    Accepted(id=row[0], type=row[1], size=row[2], collection=collection, provenance=from_where)
+                    for row in tx.all(
+                        "SELECT e.id, t.name, e.length FROM entries e JOIN types t ON t.num = e.type "
+                        "WHERE e.collection = ? AND e.added >= ? AND e.added <= ? ORDER BY e.added DESC LIMIT ?",
+                        collection, first, last, limit - len(found),
+                    )
+                ]  # fmt: skip
+                if len(found) >= limit:
+                    break
+        return found
+
+
+def _provenance(row: Sequence[Any]) -> Provenance:
+    return Provenance(
+        party=row[0], received=row[1], remote=row[2], subscription=row[3], origin=row[4], entry=row[5]
+    )  # fmt: skip
 
 
 def _quarantined(row: tuple[Any, ...]) -> Quarantined:

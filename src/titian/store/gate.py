@@ -24,6 +24,7 @@ from titian.store.acts import record
 from titian.store.database import Transaction
 from titian.store.directory import DirectoryStore
 from titian.store.holdings import Holdings, StoredGraph
+from titian.store.known import sent_by
 from titian.store.ledger import enter
 from titian.store.log import objects
 from titian.store.recalls import RecallRows, holders, naming, places
@@ -271,6 +272,10 @@ class StoreSession:
         query = f"SELECT 1 FROM entries WHERE collection = ?{where} LIMIT 1"
         found = self.tx.one(query, collection.num, *(f"{one}%" for one in besides))
         return found is not None or (collection.taken > 0)
+
+    def sent_by(self, party: str, identifiers: Iterable[str]) -> frozenset[str]:
+        """Those of some objects that a party has sent here itself (:func:`titian.store.known.sent_by`)."""
+        return sent_by(self.tx, self._store.log, self._store.node.identity, party, identifiers)
 
     def live(self, collection: Collection) -> list[Live]:
         """Everything that a party is served."""

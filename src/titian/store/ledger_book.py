@@ -9,12 +9,14 @@ from typing import Final, Protocol
 import msgspec
 
 from titian.core.checkpoint import Checkpoint, Head, never, sign_checkpoint
-from titian.core.errors import Refused, TitianError
+from titian.core.errors import Refused, TitianError, Unavailable
 from titian.core.ledger import EVERYBODY, Entry, Kind
 from titian.core.merkle import (
+    EMPTY_ROOT,
     TILE_WIDTH,
     Tree,
     TreeHead,
+    consistency_proof,
     decode_bundle,
     encode_bundle,
     leaf_hash,
@@ -23,7 +25,7 @@ from titian.core.merkle import (
 )
 from titian.core.notes import Signature, SignatureType, SignedNote, VerifierKey, verify
 from titian.core.signing import NamedSigner, Secret, SigningKey, change, witness_name
-from titian.core.witness import is_signed
+from titian.core.witness import Due, Submission, is_signed
 from titian.store.database import Transaction
 from titian.store.ledger import (
     BUNDLES,
@@ -56,8 +58,10 @@ class Heads(Protocol):
         """Whether anything that was signed of a ledger is remembered."""
         ...
 
-    def behind(self, origin: str, size: int, root: bytes) -> str | None:
-        """Why a ledger with this head is not what was signed last, or None."""
+    def behind(
+        self, origin: str, size: int, root: bytes, *, root_at: Callable[[int], bytes | None] | None = None
+    ) -> str | None:
+        """Why a ledger with this head, and these roots before it, is not what was signed last, or None."""
         ...
 
 
@@ -100,23 +104,44 @@ class LedgerBook:
         for one in self.ledgers():
             if one.halted is not None or one.closed is not None:
                 continue
-            if one.size > one.head.size or self._behind(one) is not None:
-                found.append(self.seal(one.num))
+            try:
+                with self._store.reading() as tx:
+                    behind = self._behind(tx, one)
+                if one.size > one.head.size or behind is not None:
+                    found.append(self.seal(one.num))
+            except TitianError as error:
+                # The others are sealed all the same.
+                found.append(Sealed(one, halted=error.message))
         return found
 
-    def _behind(self, ledger: Ledger) -> str | None:
-        """Why a ledger is not what this node has signed last, as is remembered outside the database."""
-        if ledger.signed is not None and not self._heads.knows(ledger.origin):
-            return "What this node has signed last is not remembered beside its database any more."
-        return self._heads.behind(ledger.origin, ledger.head.size, ledger.head.root)
+    def _behind(self, tx: Transaction, ledger: Ledger) -> str | None:
+        """Why a ledger is not what this node has signed last, as is remembered outside the database.
+
+        Raises :class:`titian.core.errors.Unavailable` when that cannot be read now.
+        """
+        tiles = StoredTiles(tx, ledger.num)
+        try:
+            if ledger.signed is not None and not self._heads.knows(ledger.origin):
+                return "What this node has signed last is not remembered beside its database any more."
+            return self._heads.behind(
+                ledger.origin, ledger.head.size, ledger.head.root, root_at=lambda size: _root_at(tiles, size)
+            )
+        except Refused as error:
+            return error.message
 
     def seal(self, num: int) -> Sealed:
         """Seal one ledger: in one transaction, and never over damage or behind what was signed before (law 10).
 
-        A ledger of which either is found is halted, with the reason, until a person decides.
+        A ledger of which either is found is halted, with the reason, until a person decides. Raises
+        :class:`titian.core.errors.Unavailable` when there is no key to sign with.
         """
-        with self._store.writing() as tx:
-            done = self._seal(tx, ledger_by_num(tx, num))
+        try:
+            with self._store.writing() as tx:
+                done = self._seal(tx, ledger_by_num(tx, num))
+        except Refused as error:
+            # What was written until then is undone; that it could not be signed stays.
+            with self._store.writing() as tx:
+                return self._halt(tx, ledger_by_num(tx, num), error.message)
         if done.added:
             head, at = done.ledger.head, done.ledger.signed or 0
             self._heads.write(done.ledger.origin, head.size, head.root, at)
@@ -125,11 +150,15 @@ class LedgerBook:
     def _seal(self, tx: Transaction, ledger: Ledger) -> Sealed:
         if ledger.halted is not None or ledger.closed is not None:
             return Sealed(ledger, halted=ledger.halted)
-        behind = self._behind(ledger)
+        behind = self._behind(tx, ledger)
         if ledger.size == ledger.head.size and behind is None:
             return Sealed(ledger)
         now = self._store.clock()
-        secrets = self._keys.log_secrets(tx, now)
+        try:
+            secrets = self._keys.log_secrets(tx, now)
+        except TitianError as error:
+            # A key that cannot be used is nothing that was found about the ledger.
+            raise Unavailable("The ledger cannot be signed now.", advice=str(error)) from error
         try:
             if behind is not None:
                 raise Refused(behind)
@@ -142,6 +171,10 @@ class LedgerBook:
         # What will be served is read once more before it is signed: a disk that lies is found now, not by a partner.
         if load_tree(StoredTiles(tx, ledger.num), tree.head) != tree:
             raise Refused("The tiles that were just written read otherwise.", advice="Check the disk.")
+        if ledger.signed is None:
+            # Before the first checkpoint is there: a process that dies right after it must not look like one whose
+            # memory beside the database was lost.
+            self._heads.write(ledger.origin, 0, EMPTY_ROOT, now)
         note = self._sign(ledger, tree.head, secrets, now)
         tx.run(
             "UPDATE ledgers SET sealed = ?, root = ?, checkpoint = ?, signed = ? WHERE num = ?",
@@ -177,8 +210,9 @@ class LedgerBook:
         if ledger.checkpoint is None or ledger.head.size == 0:
             return None
         lines = tx.all(
-            "SELECT line FROM cosignatures WHERE ledger = ? AND size = ? ORDER BY key", ledger.num, ledger.head.size
-        )
+            "SELECT line FROM cosignatures WHERE ledger = ? AND size = ? AND root = ? ORDER BY key",
+            ledger.num, ledger.head.size, ledger.head.root,
+        )  # fmt: skip
         note = SignedNote.parse(ledger.checkpoint)
         return note.signed(*(Signature.parse(str(line)) for (line,) in lines)).encode()
 
@@ -219,6 +253,34 @@ class LedgerBook:
         secrets = self._keys.log_secrets(tx, self._store.clock())
         return [VerifierKey(ledger.origin, SignatureType.ED25519, secret.public) for secret in secrets]
 
+    def submission(self, num: int, old: int) -> Submission | None:
+        """The last checkpoint of a ledger, with a proof from ``old`` entries; None when it has fewer, or none."""
+        with self._store.reading() as tx:
+            return self._submission(tx, ledger_by_num(tx, num), old)
+
+    @staticmethod
+    def _submission(tx: Transaction, ledger: Ledger, old: int) -> Submission | None:
+        if ledger.checkpoint is None or old > ledger.head.size:
+            return None
+        grown = 0 < old < ledger.head.size
+        proof = consistency_proof(StoredTiles(tx, ledger.num), old, ledger.head.size) if grown else ()
+        return Submission(old, tuple(proof), SignedNote.parse(ledger.checkpoint))
+
+    def due(self) -> list[Due]:
+        """Checkpoints that are to be shown to witnesses which take submissions."""
+        found = []
+        with self._store.reading() as tx:
+            asked = tx.all("SELECT key, url FROM witnesses WHERE url IS NOT NULL AND removed IS NULL ORDER BY key")
+            for ledger in list_ledgers(tx) if asked else ():
+                for key, url in asked if ledger.halted is None and ledger.closed is None else ():
+                    seen = tx.one("SELECT max(size) FROM cosignatures WHERE ledger = ? AND key = ?", ledger.num, key)
+                    old = int(seen[0]) if seen and seen[0] is not None else 0
+                    made = None if old == ledger.head.size else self._submission(tx, ledger, old)
+                    if made is not None:
+                        who = VerifierKey.parse(str(key))
+                        found.append(Due(ledger.num, ledger.id, ledger.origin, who, str(url), made))
+        return found
+
     def _keep_cosignature(
         self, tx: Transaction, ledger: Ledger, key: VerifierKey, checkpoint: Checkpoint, line: Signature
     ) -> None:
@@ -233,6 +295,14 @@ class LedgerBook:
         )
         for (each,) in old[_KEPT:]:
             tx.run("DELETE FROM cosignatures WHERE ledger = ? AND key = ? AND size = ?", ledger.num, str(key), each)
+
+
+def _root_at(tiles: StoredTiles, size: int) -> bytes | None:
+    """The root at a size, None when the tiles do not give it."""
+    try:
+        return root_at(tiles, size)
+    except TitianError:
+        return None
 
 
 def _gone_back(tx: Transaction, ledger: Ledger, checkpoint: Checkpoint) -> str | None:

@@ -11,8 +11,10 @@ from titian.core.ledger import Opened
 from titian.core.ledger_watch import Watch
 from titian.core.merkle import TreeHead
 from titian.core.peer_ledger import PeerLedger, TrustedKey
+from titian.store.acts import record
 from titian.store.database import Transaction
 from titian.store.ledger_book import keep_evidence
+from titian.store.registry import list_collections
 from titian.store.store import Store
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -79,6 +81,8 @@ class PeerLedgers:
             held = _read(tx, after.origin)
             if (held is None) != (before is None) or (held and before and held.head != before.head):
                 return False
+            if held is not None and held.broken is not None and before is not None and before.broken is None:
+                return False
             _write(tx, after)
         return True
 
@@ -87,9 +91,10 @@ class PeerLedgers:
         with self._store.writing() as tx:
             held = _read(tx, peer.origin)
             if held is not None and held.head.size > peer.head.size:
-                peer = msgspec.structs.replace(
-                    peer, head=held.head, checkpoint=held.checkpoint, seen=held.seen, broken=held.broken
-                )
+                peer = msgspec.structs.replace(peer, head=held.head, checkpoint=held.checkpoint, seen=held.seen)
+            if held is not None and held.broken is not None:
+                # Another process has found it out meanwhile, and that stays.
+                peer = msgspec.structs.replace(peer, broken=held.broken)
             _write(tx, peer)
             for one in opened:
                 tx.run("DELETE FROM peer_entries WHERE origin = ? AND num = ?", peer.origin, one.num)
@@ -99,14 +104,12 @@ class PeerLedgers:
                 tx.run("UPDATE arrivals SET origin = ?, entry = ? WHERE digest = ? AND party = ? AND entry IS NULL",
                        peer.origin, num, digest, peer.party)  # fmt: skip
 
-    def received(self, party: str, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of some pages that arrived from a party."""
+    def received(self, party: str, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Those of some pages that arrived from a party, and how many objects each had."""
+        query = "SELECT count FROM arrivals WHERE digest = ? AND party = ? ORDER BY num LIMIT 1"
         with self._store.reading() as tx:
-            return {
-                one
-                for one in digests
-                if tx.one("SELECT 1 FROM arrivals WHERE digest = ? AND party = ? LIMIT 1", one, party) is not None
-            }
+            found = {one: tx.one(query, one, party) for one in digests}
+        return {digest: int(row[0]) for digest, row in found.items() if row is not None}
 
     def entries(self, origin: str, nums: Collection[int] | None = None) -> list[Opened]:
         """Entries that were opened to this node."""
@@ -114,16 +117,31 @@ class PeerLedgers:
             rows = tx.all("SELECT num, salt, payload FROM peer_entries WHERE origin = ? ORDER BY num", origin)
         return [Opened(row[0], bytes(row[1]), bytes(row[2])) for row in rows if nums is None or row[0] in nums]
 
+    def shares(self, party: str, agreement: str | None) -> bool:
+        """Whether a party has something open to it under an agreement here, now: it may know that it is used."""
+        at = self._store.clock()
+        with self._store.reading() as tx:
+            return agreement is not None and any(
+                one.agreement == agreement and one.party == party and one.is_open(at) for one in list_collections(tx)
+            )
+
     def broke(self, origin: str, what: str, body: bytes) -> None:
         """Remember that a ledger is not what it was, with the proof of it."""
         with self._store.writing() as tx:
             tx.run("UPDATE peer_ledgers SET broken = ? WHERE origin = ? AND broken IS NULL", what, origin)
             keep_evidence(tx, self._store.clock(), origin, what, body)
 
-    def mend(self, origin: str) -> None:
-        """Go on with a ledger that was found broken, because a person says so: its next head is taken as it comes."""
+    def mend(self, origin: str, *, person: str, why: str) -> None:
+        """Go on with a ledger that was found broken, because a person says so: its next head is taken as it comes, and
+        it is read again from its first entry. The proofs of what it was stay."""
         with self._store.writing() as tx:
-            tx.run("UPDATE peer_ledgers SET broken = NULL, checkpoint = NULL, size = 0 WHERE origin = ?", origin)
+            tx.run(
+                "UPDATE peer_ledgers SET broken = NULL, checkpoint = NULL, size = 0, position = 0, state = ? "
+                "WHERE origin = ?",
+                _encode(Watch()), origin,
+            )  # fmt: skip
+            tx.run("DELETE FROM peer_entries WHERE origin = ?", origin)
+            record(tx, at=self._store.clock(), person=person, act="mend-peer-ledger", subject=origin, why=why)
 
     def evidence(self) -> list[Evidence]:
         """Every proof that is kept, oldest first."""

@@ -39,11 +39,12 @@ class Subscriptions:
 
     def unrecorded(self, identifier: str, before: int) -> list[tuple[int, int]]:
         """Pages of a subscription that arrived before an instant, and that no entry of the sender's ledger records:
-        this node's number for each, and how many objects it had."""
+        this node's number for each, and how many objects it had. One that came twice is recorded when either is."""
         with self._store.reading() as tx:
             rows = tx.all(
-                "SELECT num, count FROM arrivals WHERE subscription = ? AND entry IS NULL AND count > 0 "
-                "AND received < ? ORDER BY num",
+                "SELECT num, count FROM arrivals a WHERE subscription = ? AND entry IS NULL AND count > 0 "
+                "AND received < ? AND NOT EXISTS (SELECT 1 FROM arrivals b WHERE b.digest = a.digest "
+                "AND b.party = a.party AND b.entry IS NOT NULL) ORDER BY num",
                 identifier, before,
             )  # fmt: skip
         return [(row[0], row[1]) for row in rows]

@@ -17,7 +17,8 @@ from titian.core.notes import SignedNote, VerifierKey
 from titian.core.peer_ledger import Listed, Listing
 from titian.store.committer import Committer
 from titian.store.database import Transaction
-from titian.store.deliveries import Deliveries, Delivery
+from titian.store.deliveries import Deliveries
+from titian.store.deliveries import Delivery as Delivery
 from titian.store.ledger import (
     BUNDLES,
     Ledger,
@@ -30,8 +31,6 @@ from titian.store.ledger import (
 from titian.store.ledger_book import LedgerBook
 from titian.store.registry import find_collection, find_key, list_collections
 from titian.store.store import Store
-
-__all__ = ["CollectionView", "Delivery", "Ledger", "PartnerView", "Partners", "Seen"]
 
 T = TypeVar("T")
 

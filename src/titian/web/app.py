@@ -27,6 +27,7 @@ from titian.web.front import Front
 from titian.web.ledger import ledger_router
 from titian.web.operation import health, metrics
 from titian.web.taxii import TaxiiState, Visit, taxii_router
+from titian.web.witness import new_turns, witness_router
 
 _BLOCK: Final = 1 << 20
 _PENDING_EVERY: Final = 0.5
@@ -78,6 +79,8 @@ class PendingWorker:
         for done in self._node.ledgers.seal_all():
             if done.halted is not None:
                 log.error("a ledger is halted", ledger=done.ledger.origin, why=done.halted)
+        for wrong in self._node.submit.tick():
+            log.warning("not cosigned", why=wrong)
 
     def _work(self) -> None:
         log = structlog.get_logger("titian.pending")
@@ -151,6 +154,7 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
     set_up_logs(node.settings)
     door = Door(node)
     state = TaxiiState(node)
+    turns = new_turns()
 
     def provide_visit(request: Request[Any, Any, Any]) -> Visit:
         return Visit(door.admit(request), state)
@@ -177,10 +181,11 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
             node.close()
 
     app = Litestar(
-        route_handlers=[taxii_router(), ledger_router(), health, metrics],
+        route_handlers=[taxii_router(), ledger_router(), witness_router(), health, metrics],
         dependencies={
             "visit": Provide(provide_visit, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
+            "turns": Provide(lambda: turns, sync_to_thread=False),
             "node": Provide(lambda: node, sync_to_thread=False),
         },
         exception_handlers={Exception: handle_error},

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from titian.core.errors import PeerRefused, PeerUntrusted
-from titian.core.ledger import LARGEST, Opened
+from titian.core.ledger import LARGEST, SALT_SIZE, Opened
 from titian.core.merkle import TILE_WIDTH, Bundle, Tile
 from titian.core.notes import SignedNote, VerifierKey
 from titian.core.peer_ledger import Listing
@@ -39,6 +39,10 @@ class _Page(msgspec.Struct):
 
 _listing: Final = msgspec.json.Decoder(Listing).decode
 _page: Final = msgspec.json.Decoder(_Page).decode
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 def list_ledgers(client: TaxiiClient) -> Listing | None:
@@ -94,9 +98,11 @@ class LedgerClient:
         reply = self._client.ask("GET", f"{self._path}/opened?after={after}", most=4 * LARGEST, kind="application/json")
         try:
             page = _page(reply.body)
-            found = [Opened(one.num, base64.b64decode(one.salt), base64.b64decode(one.payload)) for one in page.entries]
+            found = [Opened(one.num, _bytes(one.salt), _bytes(one.payload)) for one in page.entries]
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise PeerUntrusted(f"{reply.place} sends no opened entries: {error}") from error
+        if any(len(one.salt) != SALT_SIZE for one in found):
+            raise PeerUntrusted(f"{reply.place} sends an entry whose salt has not {SALT_SIZE} bytes.")
         return found, page.more
 
     def cosign(self, note: SignedNote, witness: VerifierKey) -> None:

@@ -171,7 +171,7 @@ def test_every_change_is_an_act_and_reading_is_none(signed: Node) -> None:
     for reading in (("parties", "list"), ("agreements", "list"), ("agreements", "show", CT)):
         signed.titian(*reading)
     with open_node(signed.home) as opened:
-        acts = opened.acts.list()
+        acts = [one for one in opened.acts.list() if one.act != "add-signing-key"]
     assert [one.act for one in acts] == ["end agreement", "add member", "add agreement", "add member", "add agreement"]
     assert acts[0].why == "it is over"
     assert all(one.person.startswith("local:") for one in acts)

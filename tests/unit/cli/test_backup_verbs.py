@@ -75,7 +75,7 @@ def test_it_is_data_for_programs(
 
 def test_a_backup_holds_secrets_and_so_not_everyone_takes_one(desk: Desk, tmp_path: Path) -> None:
     for name in ("analyst-one", "releaser-one", "auditor-one"):
-        desk.refused(name, "backup", str(tmp_path / "file"), says=("may not manage keys", "administrator"))
+        desk.refused(name, "backup", str(tmp_path / "file"), says=("may not back up", "administrator"))
     assert not (tmp_path / "file").exists()
 
 

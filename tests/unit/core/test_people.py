@@ -82,7 +82,7 @@ def test_a_local_operator_gives_way_to_people(held: list[tuple[Duty, bool]], per
         assert may == (permission in LOCAL_PERMISSIONS)
     else:
         administered = (Duty.ADMINISTRATOR, False) in held
-        keeps = permission in {Permission.READ, Permission.WRITE}
+        keeps = permission in {Permission.READ, Permission.WRITE, Permission.BACK_UP}
         assert may == (keeps or (permission is Permission.MANAGE_PEOPLE and not administered))
 
 

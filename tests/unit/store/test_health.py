@@ -38,7 +38,7 @@ def spoil(node: Node, statement: str) -> None:
         assert tx.run(statement) != 0
 
 
-CHECKS = {"database", "migrations", "disk", "clock", "keys", "collection One"}
+CHECKS = {"database", "migrations", "disk", "clock", "keys", "collection One", "ledgers", "subscriptions"}
 
 
 def test_a_new_node_is_healthy(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

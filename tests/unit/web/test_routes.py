@@ -34,12 +34,21 @@ from titian.wire.taxii import MEDIA_TYPE
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
 """Told by tests of their own, so that the others can say what they are there for."""
 
-OPEN = {"/health"}
+WITNESS = "/witness/add-checkpoint"
+"""It asks for no key (C2SP tlog-witness): what is submitted bears a signature, or is refused."""
+OPEN = {"/health", WITNESS}
 """What answers without a key: exactly this."""
 
 ROUTES = {
     "/health": {"GET"},
     "/metrics": {"GET"},
+    "/ledger": {"GET"},
+    "/ledger/{ledger_id:str}/checkpoint": {"GET"},
+    "/ledger/{ledger_id:str}/cosignatures": {"POST"},
+    "/ledger/{ledger_id:str}/opened": {"GET"},
+    "/ledger/{ledger_id:str}/tile/{rest:path}": {"GET"},
+    WITNESS: {"POST"},
+    "/witness/{origin_hash:str}/checkpoint": {"GET"},
     "/taxii2": {"GET"},
     "/taxii2/api": {"GET"},
     "/taxii2/api/status/{status_id:str}": {"GET"},
@@ -70,6 +79,8 @@ class Served:
             self.keys = {role: node.keys.add(role.value, role)[1] for role in Role}
             self.item = malware()
             node.exchange.hold([text(self.item)], self.collection, source="test")
+            self.ledger = node.ledgers.seal_all()[0].ledger.id
+        self.origin_hash = "0" * 64
         self.app: Any = create_app(home)
         self.client: TestClient[Any] = TestClient(self.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
 
@@ -86,6 +97,9 @@ class Served:
         filled = re.sub(r"\{status_id:str\}", new_uuid(), template)
         filled = re.sub(r"\{collection_id:str\}", self.collection.id, filled)
         filled = re.sub(r"\{object_id:str\}", self.item["id"], filled)
+        filled = re.sub(r"\{ledger_id:str\}", self.ledger, filled).replace("{rest:path}", "0/000.p/1")
+        filled = re.sub(r"\{origin_hash:str\}", self.origin_hash, filled)
+        filled = "/ledger/" if filled == "/ledger" else filled
         return filled + "/" if filled.startswith("/taxii2") else filled
 
 
@@ -145,7 +159,7 @@ def test_without_a_key_nothing_answers(served: Served, route: str) -> None:
     for method in sorted(ROUTES[route]):
         answer = served.ask(method, served.path(route), role=None, content=envelope(malware()))
         if route in OPEN:
-            assert answer.status_code == 200
+            assert answer.status_code == (400 if route == WITNESS else 200)
             continue
         body = check_error(answer, 401)
         assert "Basic" in answer.headers["www-authenticate"]
@@ -188,7 +202,7 @@ def test_options_of_nothing_is_nothing(served: Served, path: str) -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_a_key_opens_the_reading_routes(served: Served, role: Role) -> None:
     for route, methods in ROUTES.items():
-        if "GET" in methods and "status" not in route:
+        if "GET" in methods and "status" not in route and not route.startswith("/witness/"):
             answer = served.ask("GET", served.path(route), role=role)
             assert answer.status_code == (403 if route == "/metrics" and role is not Role.ADMIN else 200), route
 
