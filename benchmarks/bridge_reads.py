@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Final
 
 from benchmarks.bench import PAGE, Turn
 from benchmarks.bridge_bench import AGREEMENT, PAIR, BridgeBench, agreement_id, approve, ask, party_id, released
+from benchmarks.bridge_rows import delivery
 from benchmarks.client import Target, UnexpectedAnswer, closed_loop, fetch
 from benchmarks.node import Node as ServedNode
 from benchmarks.report import Figure, ratio, spread
 from titian.core.access import Role
 from titian.node import open_node
+from titian.store.ledger import enter
 
 _BOUNDS: Final = {1: 0.8, 16: 0.9}
 """What is to be reached, by connections."""
 _SIDES: Final = ("own", "partner")
 _COLD: Final = 8
 """How many different page sizes are read in a cold turn: each has pages of its own, none of them built before."""
+
+_ALONE: Final = 500
 
 
 class _ReadNode(ServedNode):
@@ -47,6 +52,16 @@ class _ReadNode(ServedNode):
         target = self.target(side)
         return [target.request(path) for path in self.pages("released", limit=limit)]
 
+    def alone(self) -> float:
+        """Milliseconds for one delivery record by itself: entered and committed durably, nobody else about."""
+        with open_node(self.home, environment={}) as node:
+            agreement = agreement_id(node, AGREEMENT)
+            began = perf_counter()
+            for number in range(_ALONE):
+                with node.store.writing() as tx:
+                    enter(tx, agreement, [delivery(number)])
+            return (perf_counter() - began) / _ALONE * 1e3
+
     def delivered(self) -> int:
         """How many deliveries are recorded."""
         with open_node(self.home, environment={}) as node, node.store.reading() as tx:
@@ -64,6 +79,7 @@ def reads(bench: BridgeBench) -> Iterator[Figure]:
     warm = {side: node.pages_for(side, PAGE) for side in _SIDES}
     _must_record(node, warm)
     for connections, wanted in _BOUNDS.items():
+        alone = node.alone()
         turns = {side: _cold(node, side, cold[side], connections) for side in _SIDES}
         yield _compared(
             f"pages read for the first time, {connections} connection{'s' if connections > 1 else ''}",
@@ -74,7 +90,8 @@ def reads(bench: BridgeBench) -> Iterator[Figure]:
         yield _compared(
             f"pages read again, {connections} connection{'s' if connections > 1 else ''}",
             bench.take_turns(turns), wanted,
-            f"{len(warm['own'])} pages of {PAGE}, which the node still has in memory",
+            f"{len(warm['own'])} pages of {PAGE}, which the node still has in memory; one record by itself, entered "
+            f"and durable, takes {alone:,.2f} ms just before",
         )  # fmt: skip
     node.stop()
     bench.remove(node.home)

@@ -5,45 +5,32 @@ Each fault ends in a clear error or in the quarantine. After it, the next pull b
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import trustme
 
 from support.faulty import (
-    AGREEMENT,
-    ANALYST,
-    DAY,
     LIMITS,
-    MINUTE,
     PAGE,
-    RECEIVER,
+    Closer,
+    NewReceiver,
     Pair,
     Receiver,
     Sender,
-    gentle,
-    malware,
-    party,
+    receivers,
     release_more,
     released,
 )
 from support.proxy import PASS, Fault, Proxy, truncated
-from support.stix import text
-from titian.core.errors import TitianError
-from titian.core.tlp import Tlp
-from titian.exchange.agree import By
 from titian.wire.outbound_limits import Limits
 
 OBJECTS = "/objects/"
@@ -63,38 +50,24 @@ def sender(pair: Pair) -> Iterator[Sender]:
 
 
 @pytest.fixture(scope="module")
-def closing() -> Iterator[Callable[[Proxy], object]]:
-    """Closes proxies beside the tests: each takes a moment to end."""
-    with ThreadPoolExecutor(4) as pool:
-        closed: list[Future[None]] = []
-        yield lambda proxy: closed.append(pool.submit(proxy.close))
-        for each in closed:
-            each.result(20)
+def closer() -> Iterator[Closer]:
+    kept = Closer()
+    yield kept
+    kept.end()
 
 
 @pytest.fixture
-def proxy(sender: Sender, closing: Callable[[Proxy], object]) -> Iterator[Proxy]:
+def proxy(sender: Sender, closer: Closer) -> Iterator[Proxy]:
     between = Proxy(sender.port)
     yield between
-    closing(between)
-
-
-NewReceiver = Callable[..., Receiver]
+    closer.close(between)
 
 
 @pytest.fixture
 def new_receiver(pair: Pair, proxy: Proxy, tmp_path: Path) -> Iterator[NewReceiver]:
     """Makes a receiver that has subscribed through the proxy, and has pulled nothing yet."""
-    made: list[Receiver] = []
-
-    def make(limits: Limits = LIMITS, url: str = "", **terms: Any) -> Receiver:
-        own = pair.with_receiver(tmp_path / str(len(made)))
-        made.append(Receiver(own.receiver, own, connect=partial(gentle, limits=limits)))
-        return made[-1].subscribe(url or proxy.url, **terms)
-
-    yield make
-    for each in made:
-        each.close()
+    with receivers(pair, proxy.url, tmp_path) as make:
+        yield make
 
 
 def quick(**more: float) -> Limits:
@@ -349,152 +322,3 @@ def test_a_connection_over_tls_that_is_cut_is_an_error_and_no_page(
         assert receiver.run().error is None
         assert receiver.held() == released(secured.home, pair.collection)
         receiver.adds_up()
-
-
-# What the agreement does not cover
-
-
-def adding(*raws: bytes) -> Fault:
-    """The page with more objects at its end."""
-
-    def changed(body: bytes) -> bytes:
-        start, mark, end = body.rpartition(b"]")
-        assert mark
-        return start + b"," + b",".join(raws) + mark + end
-
-    return Fault(body=changed)
-
-
-STRANGE = "marking-definition--b3fe3c31-1f4f-4b0e-9d4d-3d2c9a6f3f01"
-UNFIT: dict[str, tuple[bytes, str]] = {
-    "unmarked": (text(malware("unmarked", tlp=None)), "unmarked"),
-    "tlp-red": (text(malware("red", tlp=Tlp.RED)), "outside-agreement"),
-    "amber-strict": (text(malware("strict", tlp=Tlp.AMBER_STRICT)), "outside-agreement"),
-    "claims-ours": (text(malware("ours", by=RECEIVER)), "claims-ours"),
-    "unknown-marking": (
-        text(malware("strange") | {"object_marking_refs": [STRANGE]}),
-        "unknown-marking",
-    ),
-    "invalid-stix": (text(malware("bad") | {"is_family": "perhaps"}), "invalid"),
-    "no-identifier": (b'{"type":"malware","name":"no id"}', "invalid"),
-    "malformed": (b'{"type":"malware","name":nul}', "invalid"),
-    "not-utf-8": (b'{"type":"malware","name":"\xff\xfe"}', "invalid"),
-    "no-object": (b"[1,2,3]", "invalid"),
-    "a-number": (b"17", "invalid"),
-    "deep": (b'{"a":' * 5000 + b"1" + b"}" * 5000, "invalid"),
-}
-
-
-@pytest.mark.parametrize(("raw", "doubt"), UNFIT.values(), ids=UNFIT)
-def test_what_the_agreement_does_not_cover_is_kept_apart_with_its_bytes(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy, raw: bytes, doubt: str
-) -> None:
-    receiver = new_receiver()
-    proxy.plan(PASS, adding(raw), match=OBJECTS)
-    ran = receiver.run()
-    whole = released(pair.sender, pair.collection)
-    assert ran.error is None
-    assert receiver.held() == whole
-    [aside] = receiver.quarantine()
-    assert aside.reason.startswith(f"{doubt}: ")
-    assert aside.party == party("bnpt")
-    assert receiver.node.arrive.find(str(aside.num))[1] == raw
-    assert ran.arrived.read == len(whole) + 1
-    assert (ran.arrived.accepted, ran.arrived.quarantined) == (len(whole), 1)
-    receiver.adds_up()
-    # Said again, it is not kept twice.
-    proxy.plan(Fault(body=lambda _: b'{"objects":[' + raw + b"]}"), match=OBJECTS)
-    assert receiver.run().error is None
-    assert len(receiver.quarantine()) == 1
-    assert receiver.held() == whole
-    receiver.adds_up()
-
-
-def test_what_nobody_recorded_sending_is_a_gap_that_is_told(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy
-) -> None:
-    receiver = new_receiver()
-    proxy.plan(PASS, adding(text(malware("slipped in"))), match=OBJECTS)
-    assert receiver.run().error is None
-    receiver.offset = 5 * MINUTE
-    ran = receiver.run()
-    assert any(f"no record of page 2 with {PAGE + 1} objects" in what for what in ran.findings)
-    assert any("no record of page 2" in gap.what for gap in receiver.progress.gaps)
-
-
-def test_what_was_left_out_on_the_way_is_a_gap_that_is_told(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy
-) -> None:
-    receiver = new_receiver()
-
-    def without_the_last(body: bytes) -> bytes:
-        page = json.loads(body)
-        page["objects"].pop()
-        return text(page)
-
-    proxy.plan(PASS, Fault(body=without_the_last), match=OBJECTS)
-    assert receiver.run().error is None
-    whole = released(pair.sender, pair.collection)
-    assert len(receiver.held()) == len(whole) - 1
-    receiver.offset = 5 * MINUTE
-    told = [*receiver.progress.gaps, *receiver.run().findings]
-    assert told, "an object is missing, and nobody is told"
-
-
-def test_another_content_under_a_known_version_never_takes_its_place(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy
-) -> None:
-    receiver = new_receiver()
-    whole = released(pair.sender, pair.collection)
-    known = next(one for one in map(json.loads, whole) if one["type"] == "malware")
-    other = text(known | {"name": "told otherwise"})
-    proxy.plan(PASS, adding(other), match=OBJECTS)
-    ran = receiver.run()
-    assert ran.error is None
-    assert receiver.held() == whole
-    [aside] = receiver.quarantine()
-    assert receiver.node.arrive.find(str(aside.num))[1] == other
-    assert ran.arrived.reasons == {"conflict": 1}
-    receiver.adds_up()
-    with pytest.raises(TitianError, match="Another content is held"):
-        receiver.node.arrive.accept(ANALYST, str(aside.num), "no matter")
-
-
-def test_what_is_over_the_quota_waits_and_the_rest_comes_tomorrow(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy
-) -> None:
-    whole = released(pair.sender, pair.collection)
-    quota = PAGE + 10
-    receiver = new_receiver(quota=quota)
-    ran = receiver.run()
-    assert ran.error is not None
-    assert "all that is taken in a day" in ran.error
-    waiting = receiver.quarantine()
-    assert receiver.held() == whole[:quota]
-    assert {one.reason.partition(":")[0] for one in waiting} == {"over-quota"}
-    assert [receiver.node.arrive.find(str(one.num))[1] for one in waiting] == whole[quota : 2 * PAGE]
-    receiver.adds_up()
-    receiver.offset = DAY
-    assert receiver.run().error is None
-    # A pull goes on a moment before the last object that came: that one is sent again.
-    assert receiver.held() == whole[:quota] + whole[2 * PAGE - 1 :]
-    for one in waiting:
-        receiver.node.arrive.accept(ANALYST, str(one.num), "it was only much")
-    assert sorted(receiver.held()) == sorted(whole)
-
-
-def test_a_partner_that_is_not_in_the_agreement_any_more_is_kept_apart(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy
-) -> None:
-    receiver = new_receiver()
-    proxy.plan(PASS, match=OBJECTS)
-    proxy.always(Fault(status=503), match=OBJECTS)
-    receiver.run()
-    held = receiver.held()
-    receiver.node.agreements.end(AGREEMENT, By(person="person-5", why="it is over"))
-    proxy.heal()
-    ran = receiver.run()
-    assert receiver.held() == held
-    if ran.error is None:
-        assert {one.reason.partition(":")[0] for one in receiver.quarantine()} == {"outside-agreement"}
-    receiver.adds_up()

@@ -9,8 +9,10 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -22,6 +24,7 @@ import titian.node
 from support import nodes
 from support.nodes import STOP_SECONDS, WarmCli, end_each, environment
 from support.nodes import Node as Served
+from support.proxy import Proxy
 from support.stix import Object, sdo, text
 from titian.cli.demo_story import public_parties
 from titian.core.access import Role
@@ -92,6 +95,11 @@ def malware(name: str, *, by: str | None = SENDER, tlp: Tlp | None = Tlp.GREEN, 
     return sdo("malware", **(made | marked | {"name": name, "is_family": False} | own))
 
 
+def _long_ago() -> int:
+    """When the agreement was made: it is in force also by a clock that is days behind."""
+    return now_micros() - 30 * DAY
+
+
 @dataclass(frozen=True)
 class Pair:
     """The homes of a sender and a receiver of which nobody has pulled yet, and what the receiver needs to."""
@@ -115,10 +123,10 @@ class Pair:
     def _make(self) -> tuple[str, str]:
         for home, alias in ((self.sender, SENDER), (self.receiver, RECEIVER)):
             who = public_parties()[alias]
-            init_node(home, name=who.name, country=who.country or "", identity=who.id)
-            with open_node(home, environment={}) as node:
+            init_node(home, name=who.name, country=who.country or "", identity=who.id, clock=_long_ago)
+            with open_node(home, clock=_long_ago, environment={}) as node:
                 node.agreements.add(public_agreements()[AGREEMENT].encode(), By(person="person-5", why="as agreed"))
-        with open_node(self.sender, environment={}) as node:
+        with open_node(self.sender, clock=_long_ago, environment={}) as node:
             node.collections.add("Reports")
             let_go(node, hold(node, *(malware(f"first {number}") for number in range(FIRST))))
             _, key = node.keys.add("receiver", Role.READER, party=party(RECEIVER))
@@ -246,6 +254,41 @@ class Receiver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+NewReceiver = Callable[..., Receiver]
+
+
+@contextmanager
+def receivers(pair: Pair, url: str, folder: Path) -> Iterator[NewReceiver]:
+    """Give what makes receivers that have subscribed at a URL, each its own, and have pulled nothing yet."""
+    made: list[Receiver] = []
+
+    def make(limits: Limits = LIMITS, url: str = url, **terms: Any) -> Receiver:
+        own = pair.with_receiver(folder / str(len(made)))
+        made.append(Receiver(own.receiver, own, connect=partial(gentle, limits=limits)))
+        return made[-1].subscribe(url, **terms)
+
+    yield make
+    for each in made:
+        each.close()
+
+
+class Closer:
+    """Closes proxies beside the tests: each takes a moment to end."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(4)
+        self._closed: list[Future[None]] = []
+
+    def close(self, proxy: Proxy) -> None:
+        self._closed.append(self._pool.submit(proxy.close))
+
+    def end(self) -> None:
+        """Wait for all of them; each must have ended as it should."""
+        self._pool.shutdown()
+        for each in self._closed:
+            each.result()
 
 
 class Jobs:

@@ -66,6 +66,7 @@ class Told(msgspec.Struct):
     sessions: dict[str, str] = {}
     people: dict[str, Actor] = {}
     channel: str = ""
+    campaign: str = ""
 
 
 @app.command(epilog="Example:  titian demo --once")
@@ -81,8 +82,9 @@ def demo(
 
     An Indonesian agency holds what the MISP galaxies know of drones, cryptocurrency and online influence. It sets up
     five agreements from what governments said in public, writes a report, and previews what Japan, Russia and a member
-    company would see; a second person approves, and each of them pulls over TAXII 2.1 what the preview promised. What
-    the report tells is made up. Everything stays on this machine. With --once --json the nodes are kept,
+    company would see; a second person approves, and the nodes of all three, which have subscribed, pull over TAXII 2.1
+    what the preview promised. A sighting comes back; a recall is applied, refused, and left unanswered; and whoever
+    changes the history is caught. What the report tells is made up. Everything stays on this machine. With --once --json the nodes are kept,
     and `sessions` lets you go on as one of the two people: TITIAN_SESSION=….
     """
     with _ended_by_signals(), _kept(folder, keep=once and json) as place:
@@ -101,7 +103,7 @@ def demo(
             bridge.arrive({party: len(told.preview[party]["released"]) for party in AGREEMENTS})
             told.pulled = {one.alias: one.arrived() for one in joined}
             show.arrivals(told)
-            bridge.sight(told.seen["mofa-japan"].projection.released[told.channel])
+            bridge.sight(told.seen["mofa-japan"].projection.released[told.campaign])
             bridge.recall(told.channel, told.people["analyst-one"])
             bridge.verify(place / OWN, AGREEMENTS["example-telecom"])
             if json:
@@ -157,7 +159,7 @@ def _tell_first(home: Path, told: Told, show: _Show) -> None:
         operator = local_operator(OWN)
         analyst, releaser = _people(node, operator, told)
         story = write_story(node, analyst, real)
-        told.channel, told.people = story.channel, {"analyst-one": analyst}
+        told.channel, told.campaign, told.people = story.channel, story.campaign, {"analyst-one": analyst}
         show.draft(story, _preview(node, story, told))
         rewrite(node, story.report)
         show.matrix(story, _preview(node, story, told))

@@ -132,18 +132,17 @@ class Bridge:
             await_that(f"What {alias} subscribed to", partial(one.has, count))
 
     def sight(self, shown: str) -> None:
-        """Japan has seen one of the indicators, and says so; the sighting comes back."""
+        """Japan has seen something of it, and says so; the sighting comes back."""
         japan = self._partners["mofa-japan"].node
         (done,) = japan.sight.sight(_ANALYST, [shown], count=3)
         for one in done.returned:
-            print(one)
             if one.state is Back.WAITS and one.request is not None:
                 japan.release.approve(_RELEASER, one.request)
         await_that("The sighting", lambda: bool(self._first.sight.sightings()))
         register = self._first.agreements.read()
         self.sightings = [known_json(one, register) for one in self._first.sight.sightings()]
         known = self._first.sight.sightings()[0]
-        self._say("Japan saw the channel 3 times and said so; a second person there approved. BNPT now reads:")
+        self._say("Japan saw the campaign 3 times and says so; a second person there approves. BNPT now reads:")
         others = known.worth.others(register.directory.own)
         self._say(f"  {known.name!r}: seen {known.worth.seen.count} times, by {others} other party.")
 
@@ -162,7 +161,9 @@ class Bridge:
 
         def settled() -> bool:
             self._first.recalls.tick()
-            return {one.standing for all_ in self._first.recalls.sent() for one in all_.recipients} >= wanted
+            return {
+                one.standing for all_ in self._first.recalls.sent(everything=True) for one in all_.recipients
+            } >= wanted
 
         await_that("What becomes of the recall", settled)
         register = self._first.agreements.read()

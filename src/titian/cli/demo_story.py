@@ -42,11 +42,12 @@ REAL: Final = {
 
 
 class Story(msgspec.Struct, frozen=True):
-    """The objects of the story, by the name that they bear in it, and the identifiers of the report and of the channel
-    that turns out to be somebody else's."""
+    """The objects of the story, by the name that they bear in it, and the identifiers of the report, of the channel
+    that turns out to be somebody else's, and of the campaign that a partner sees."""
 
     report: str
     channel: str
+    campaign: str
     names: dict[str, str]
 
 
@@ -135,7 +136,7 @@ def write_story(node: Node, actor: Actor, real: dict[str, str]) -> Story:
     ):
         node.mark.mark(actor, ids, wish)
     names = {one["id"]: called for called, one in writer.made.items()}
-    return Story(report, channel, names | {identifier: name for name, identifier in real.items()})
+    return Story(report, channel, campaign, names | {identifier: name for name, identifier in real.items()})
 
 
 def rewrite(node: Node, report: str) -> None:

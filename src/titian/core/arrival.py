@@ -14,6 +14,7 @@ import msgspec
 from titian.core.agreement import Agreement
 from titian.core.marking import Marking
 from titian.core.party import Directory
+from titian.core.recall_objects import MESSAGES
 from titian.core.survey import VOCABULARY, Facts
 from titian.core.tlp import stricter
 
@@ -61,8 +62,9 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-_CARRIERS: Final = VOCABULARY
-"""What says how others are marked or written bears no marking itself."""
+_UNBOUND: Final = (*VOCABULARY, *MESSAGES)
+"""What says how others are marked or written bears no marking itself. A recall, or an answer to one, is for us alone
+and may be marked more strictly than the agreement carries; whoever takes it in reads it strictly."""
 
 
 def expected_from(directory: Directory, agreement: Agreement, sender: str, at: int) -> Expected:
@@ -90,7 +92,7 @@ def objection(facts: Facts, marking: Marking, expected: Expected) -> Objection |
     """Return what speaks against one object, or None. ``marking`` is what its markings mean together."""
     if facts.creator == expected.own:
         return Objection(Doubt.OURS, "It says that this node's own party created it.")
-    if facts.id.startswith(_CARRIERS):
+    if facts.id.startswith(_UNBOUND):
         return None
     if marking.unknown:
         return Objection(Doubt.UNKNOWN_MARKING, f"The marking {min(marking.unknown)} is not understood here.")

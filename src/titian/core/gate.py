@@ -217,6 +217,10 @@ class Session(Protocol):
         """What a party holds of ``outside``, and the copies that were ever made of ``sources`` for it."""
         ...
 
+    def sent_by(self, party: str, identifiers: Iterable[str]) -> Collection[str]:
+        """Those of some objects that a party has sent here itself: an object of ours may refer to them before it."""
+        ...
+
     def serves(self, collection: HeldCollection, *, besides: tuple[str, ...] = ()) -> bool:
         """Whether a party is, or was, served anything whose identifier does not begin so."""
         ...

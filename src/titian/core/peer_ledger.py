@@ -99,14 +99,15 @@ def rotated(keys: Iterable[TrustedKey], origin: str, changes: Iterable[NewKey], 
     """Return the trusted keys after changes that the ledger itself tells of, under a key that was trusted before.
 
     A key that the ledger calls compromised ends at once, and no key follows from it: who has it could have written
-    that. A person has to trust the new one.
+    that. A person has to trust the new one. An end that was told never moves to later, for the same reason.
     """
     held = {one.key: one for one in keys}
     for change in changes:
         if change.old is not None:
             old = str(VerifierKey(origin, SignatureType.ED25519, from_base64(change.old)))
             if old in held:
-                held[old] = TrustedKey(old, at if change.compromised is not None else change.until)
+                ends = (held[old].stops, at if change.compromised is not None else change.until)
+                held[old] = TrustedKey(old, min((one for one in ends if one is not None), default=None))
         if change.new is not None and change.compromised is None:
             new = str(VerifierKey(origin, SignatureType.ED25519, from_base64(change.new)))
             held.setdefault(new, TrustedKey(new))

@@ -371,6 +371,7 @@ def project_for(
             directory, agreement, party, purposes=None if purposes is None else frozenset(purposes), at=session.at
         )
         shown = session.shown(session.released(agreement.id, party), survey.outside(), survey.facts.keys())
+        shown = msgspec.structs.replace(shown, known=session.sent_by(party, survey.named_by(directory.own)))
         projection = project(
             survey, chosen.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
             support=chosen.support, barred=barred(session.recalls, agreement.id, party, survey.facts),

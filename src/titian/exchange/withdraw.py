@@ -167,6 +167,7 @@ class _Step:
         self.collection = collection
         self.live = live
         self.graph = session.find(one.source for one in live)
+        self.ours: Collection[str] = ()
         self.projection = self._project()
         self.kept: set[str] = set()
         self.gone: set[str] = set()
@@ -190,7 +191,9 @@ class _Step:
         names = {name for facts in survey.facts.values() for name in facts.supports()} - survey.facts.keys()
         self.graph.extend(names)
         survey.extend(self.graph.read(names))
+        self.ours = {one.id for one in survey.facts.values() if one.originator(directory.own) is None}
         shown = session.shown(collection, (), survey.facts.keys())
+        shown = msgspec.structs.replace(shown, known=session.sent_by(collection.party, survey.named_by(directory.own)))
         return project(
             survey, self.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
             support=support | names,
@@ -216,9 +219,10 @@ class _Step:
         for raw in self.session.served(self.collection, earlier) if earlier else ():
             facts = facts_of(Held("", raw))
             named = {*facts.refs, *facts.marks}
-            if self._tells_too_much(sources[facts.id], raw) or any(
-                one not in visible and well_known(one) is None for one in named
-            ):
+            unseen = {one for one in named if one not in visible and well_known(one) is None}
+            if unseen and sources[facts.id] in self.ours:
+                unseen.difference_update(self.session.sent_by(self.collection.party or "", unseen))
+            if unseen or self._tells_too_much(sources[facts.id], raw):
                 found.add(facts.id)
             named_by_earlier |= named
         self.kept &= named_by_earlier

@@ -187,7 +187,7 @@ class Witness:
         now = self._memory.now()
         new = TreeHead(checkpoint.size, checkpoint.root)
         flaw = None
-        if peer.last is not None and checkpoint.size > peer.head.size:
+        if 0 < peer.head.size < checkpoint.size:
             flaw = self._consistency(ledger, peer, new)
         why = never(peer.last, checkpoint, now // SECOND, extends=flaw is None)
         if why is Never.EARLIER:
@@ -238,10 +238,9 @@ class Witness:
         for one in opened:
             with suppress(InvalidInput):
                 party = one.entry.party
-                if party is None or (party != EVERYBODY and witness_name(party) != name):
-                    found.append(
-                        Finding(f"Entry {one.num} is opened to this node, and concerns another party.", one.num)
-                    )
+                if party != EVERYBODY and f"titian-{str(party).removeprefix('identity--')}" != name:
+                    what = f"Entry {one.num} is opened to this node, and concerns another party."
+                    found.append(Finding(what, one.num))
         return found
 
     def _opened(self, ledger: Ledger, peer: PeerLedger, checkpoint: Checkpoint) -> tuple[list[Opened], int]:

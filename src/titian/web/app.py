@@ -67,7 +67,8 @@ class PendingWorker:
         self._thread = threading.Thread(target=self._work, name="titian-pending", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. A database that has gone back is noticed before anything of it is handed over (law 10)."""
+        self._seal(structlog.get_logger("titian.pending"))
         self._thread.start()
 
     def stop(self) -> None:
@@ -79,8 +80,6 @@ class PendingWorker:
         for done in self._node.ledgers.seal_all():
             if done.halted is not None:
                 log.error("a ledger is halted", ledger=done.ledger.origin, why=done.halted)
-        for wrong in self._node.submit.tick():
-            log.warning("not cosigned", why=wrong)
 
     def _work(self) -> None:
         log = structlog.get_logger("titian.pending")
@@ -91,6 +90,8 @@ class PendingWorker:
                     clock = time.monotonic() + _CLOCK_EVERY
                     self._node.withdraw.tick()
                     self._seal(log)
+                    for wrong in self._node.submit.tick():
+                        log.warning("not cosigned", why=wrong)
                     for late in self._node.recalls.tick():
                         log.warning("a recall is overdue", recall=late.recall.id, party=late.party)
                     self._node.retention.tick()
