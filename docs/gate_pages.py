@@ -11,12 +11,22 @@ from typing import Any
 import msgspec
 from prose import cell, prose
 
-from titian.core import extensions, projection, release
+from titian.core import extensions, projection, recall, release
 from titian.core.agreement import Agreement, Consent, Onward, Purpose
 from titian.core.directory_objects import Dialogue, Meeting, Statement
 from titian.core.directory_writing import Stamp, write_agreement, write_consent, write_dialogue, write_party
 from titian.core.marking import HANDLING_EXTENSION, Attribution, Handling, handling_definition
 from titian.core.party import Party, PartyKind
+from titian.core.recall_objects import (
+    AnswerMessage,
+    Reason,
+    RecallAnswerObject,
+    RecallMessage,
+    RecallObject,
+    Response,
+    write_answer,
+    write_recall,
+)
 from titian.core.tlp import Tlp
 
 # Release rules
@@ -47,6 +57,8 @@ FOLLOWED = {
     "redaction": "What is left of the object would break STIX 2.1.",
     "marking": "A marking definition names recipients besides this one, who may not know of them, and says more than "
     "a handling does, so no other can stand in its place.",
+    "recalled": "It was recalled from this recipient, in this version or a later one.",
+    "flagged": "Who sent it has recalled it, and it is still held: until a person has answered, nobody has it.",
     "unused": "A marking definition or a creator that nothing which goes names. It would tell of what does not go. "
     "A preview leaves these out.",
 }
@@ -67,7 +79,7 @@ def release_rules() -> str:
         for rule in map(type, release.THE_GATE.rules)  # type: ignore[attr-defined]
         for name, said in reasons_of(inspect.getsource(rule))
     ]
-    found = dict(reasons_of(inspect.getsource(projection)))
+    found = dict(reasons_of(inspect.getsource(projection))) | dict(reasons_of(inspect.getsource(recall)))
     if found.keys() != FOLLOWED.keys():
         raise SystemExit(f"Say in docs/generate.py what these mean: {', '.join(found.keys() ^ FOLLOWED.keys())}.")
     follows = [f"| `{name}` | {cell(FOLLOWED[name])} | {found[name]} |" for name in FOLLOWED]
@@ -161,6 +173,21 @@ MEANINGS: dict[str, dict[str, str]] = {
         "agreement_ref": "Under which agreement.",
         "valid_until": "Until before when; without it, for good.",
     },
+    "recall": {
+        "object_refs": "What is to be given back, under the identifiers that the recipient knows.",
+        "agreement_ref": "The agreement under which it was released.",
+        "reason": f"Why: {', '.join(f'`{one.value}`' for one in Reason)}.",
+        "deadline": "By when an answer is asked for.",
+        "description": "Why, in words.",
+        "replaced_by_refs": "What takes its place.",
+    },
+    "recall-answer": {
+        "recall_ref": "The recall that it answers.",
+        "response": f"What was done: {', '.join(f'`{one.value}`' for one in Response)}.",
+        "description": "Why, in words; a refusal has to say.",
+        "passed_on": "To how many others it had gone on from there.",
+        "object_refs": "Those that it is about; all of the recall without.",
+    },
     "handling": {
         "releasable_to": "Who may have it: parties and communities by identity, countries by ISO 3166-1 alpha-2. "
         "An empty list names nobody. Of several such markings on one object, each has to name the recipient.",
@@ -195,6 +222,15 @@ def extension_pages() -> dict[str, tuple[str, Any, str, bytes]]:
             attribution=Attribution.MUST_NOT,
         )
     )  # fmt: skip
+    asked = RecallMessage(
+        id="recall--6f6a1c1e-8f0e-4b7e-9f57-2a8b1c9d4e10", by=US, created=BEGUN, version=BEGUN, agreement=AGREED,
+        objects=("indicator--38402391-d15d-4abb-9b3c-61e2d9130a77",), reason=Reason.FALSE_POSITIVE,
+        deadline=BEGUN + 86_400_000_000, why="It is a relief organisation.",
+    )  # fmt: skip
+    said = AnswerMessage(
+        id="recall-answer--0d5b4b0c-9a5e-4f0e-8a63-5e4c7f1b2a33", by=PARTNER, created=BEGUN, version=BEGUN,
+        recall=asked.id, response=Response.APPLIED, passed_on=0,
+    )  # fmt: skip
     return {
         "party": (
             extensions.PARTY_EXTENSION, extensions.PartyWords,
@@ -213,6 +249,16 @@ def extension_pages() -> dict[str, tuple[str, Any, str, bytes]]:
             extensions.CONSENT_EXTENSION, extensions.ConsentObject,
             "A domain object of its own type, `consent`.", write_consent(consent, STAMP),
         ),
+        "recall": (
+            extensions.RECALL_EXTENSION, RecallObject,
+            "A domain object of its own type, `recall`, written for one recipient. A revoked one asks for nothing.",
+            write_recall(asked),
+        ),
+        "recall-answer": (
+            extensions.RECALL_ANSWER_EXTENSION, RecallAnswerObject,
+            "A domain object of its own type, `recall-answer`, written for who recalled. A later version changes the "
+            "answer.", write_answer(said),
+        ),
         "handling": (
             HANDLING_EXTENSION, Handling,
             "A property extension of `marking-definition`. The identifier of a handling is a UUIDv5 of its content, "
@@ -226,7 +272,7 @@ def extension_reference() -> str:
     """Every extension of ours: what it is for, its properties, an example."""
     intro = f"""
         What STIX 2.1 lacks for a bridge between agencies, as `extension-definition` objects (STIX 2.1 section 7.3)
-        created by `{extensions.PROJECT_ID}`. `agreement`, `dialogue` and `consent` are read strictly: an object with
+        created by `{extensions.PROJECT_ID}`. `agreement`, `dialogue`, `consent`, `recall` and `recall-answer` are read strictly: an object with
         a property that is not listed here, or of STIX's common properties, does not count, since what is not
         understood could be the restriction that matters.
     """
@@ -265,7 +311,7 @@ def type_of(kind: Any) -> str:
         (
             word
             for part, word in (("MeetingPart", "dictionary"), ("Attribution", "string"), ("str", "string"),
-                               ("bool", "boolean"))
+                               ("bool", "boolean"), ("int", "integer"))
             if part in text
         ),
         text,

@@ -61,6 +61,8 @@ def _below(command: Any, words: tuple[str, ...], context: typer.Context) -> Iter
         found = command.get_command(context, name)
         if found is not None and not found.hidden:
             yield from _below(found, (*words, name), typer.Context(found, info_name=name, parent=context))
+    if command.invoke_without_command and len(words) > 1:
+        yield Command(words, command, context)
 
 
 def options(found: Command) -> list[Any]:

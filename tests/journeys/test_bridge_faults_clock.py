@@ -230,6 +230,7 @@ def halted(home: Path) -> list[str]:
         return [one.halted for one in node.ledgers.ledgers() if one.halted is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heads", ["kept", "lost", "of-yesterday"])
 def test_a_sender_restored_from_yesterday_signs_nothing_and_hands_nothing_over(
     own: Pair, serve: Callable[..., Sender], jobs: Jobs, tmp_path: Path, heads: str

@@ -71,12 +71,12 @@ def copied(home: Path, name: object) -> Path:
     return Path(shutil.copytree(home, home.parent / f"{home.name}-{name}"))
 
 
-def resumed(jobs: Jobs, home: Path, pair: Pair, subscription: str) -> None:
+def resumed(jobs: Jobs, home: Path, pair: Pair, subscription: str, whole: list[bytes]) -> None:
     """Pull again, once what was in hand is free; then everything is there once, and nothing else."""
     done = jobs.run("pull", home, subscription, offset=LATER)
     assert (done["answer"]["error"], done["answer"]["found"]) == (None, [])
     with Receiver(home, pair, subscription=subscription) as receiver:
-        assert receiver.held() == released(pair.sender, pair.collection)
+        assert receiver.held() == whole
         assert receiver.quarantine() == []
         assert receiver.evidence() == []
         with receiver.node.store.reading() as tx:
@@ -95,6 +95,7 @@ def test_a_receiver_that_is_killed_at_any_write_goes_on_where_it_was(
     pair: Pair, sender: Sender, jobs: Jobs, tmp_path: Path
 ) -> None:
     home, subscription = subscribed(pair, sender, tmp_path)
+    whole = released(pair.sender, pair.collection)
     killed = 0
     for at in range(1, MOST):
         own = copied(home, at)
@@ -103,7 +104,7 @@ def test_a_receiver_that_is_killed_at_any_write_goes_on_where_it_was(
             break
         assert done["status"] == -9
         killed += 1
-        resumed(jobs, own, pair, subscription)
+        resumed(jobs, own, pair, subscription, whole)
         shutil.rmtree(own)
     assert killed >= 12, "too few writes to be a pull"
     assert killed == done["writes"]
@@ -145,8 +146,7 @@ def test_a_sender_that_is_killed_at_any_write_has_recorded_what_it_handed_over(
             receiver.run()
             dead = not sender.planned
             sender.heal()
-            if dead:
-                sender.restart()
+            sender.wait()
             with receiver.node.store.reading() as tx:
                 got = {bytes(digest).hex() for (digest,) in tx.all("SELECT digest FROM arrivals")}
             assert got <= handed(sender.home), "a page was handed over and is not recorded"
@@ -244,7 +244,7 @@ def test_a_receiver_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
     limit = {"pages": pages_of(home) + how["more"]} if "more" in how else how
     said = short(jobs.run("pull", home, subscription, **limit))
     assert said is None or "full" in said or "disk I/O" in said
-    resumed(jobs, home, pair, subscription)
+    resumed(jobs, home, pair, subscription, released(pair.sender, pair.collection))
 
 
 def test_some_of_those_disks_were_really_full(pair: Pair, sender: Sender, jobs: Jobs, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def quick(**more: float) -> Limits:
 
 # The partner disappears, is silent, slow, endless, or says something else
 
-SMALL = quick(read_seconds=0.3, request_seconds=0.8)
+SMALL = quick(read_seconds=1.0, request_seconds=2.0)
 WITHIN = (0, 1, 700, 4000, 9000)
 STANDING = {
     "gone-before-the-answer": (Fault(cut=-1), LIMITS, "does not answer"),
@@ -87,9 +87,9 @@ STANDING = {
     "whole-by-http-and-empty": (truncated(0), LIMITS, "sends no TAXII page"),
     "not-json": (Fault(body=lambda _: b"<html>gone</html>"), LIMITS, "sends no TAXII page"),
     "page-before-again": (Fault(replay=True), LIMITS, "same page again"),
-    "late": (Fault(delay=1.0), SMALL, "does not answer"),
-    "drips": (Fault(drip=(200, 0.1)), SMALL, "not complete after 0.8 seconds"),
-    "drips-bytes": (Fault(drip=(1, 0.05)), SMALL, "not complete after 0.8 seconds"),
+    "late": (Fault(delay=3.0), SMALL, "does not answer"),
+    "drips": (Fault(drip=(200, 0.1)), SMALL, "not complete after 2 seconds"),
+    "drips-bytes": (Fault(drip=(1, 0.05)), SMALL, "not complete after 2 seconds"),
     "black-hole": (Fault(black_hole=True), SMALL, "does not answer"),
     "endless": (Fault(endless=True), LIMITS, "larger than"),
     "500": (Fault(status=500), LIMITS, "500"),
@@ -100,6 +100,7 @@ STANDING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "limits", "said"), STANDING.values(), ids=STANDING)
 def test_a_fault_that_lasts_is_an_error_and_what_is_missing_comes_after_it(
     new_receiver: NewReceiver, pair: Pair, proxy: Proxy, fault: Fault, limits: Limits, said: str
@@ -153,6 +154,7 @@ BREAKS = {"cut": Fault(cut=0, reset=True), "500": Fault(status=500), "404": Faul
 PLACES = ("/taxii2/ ", "/collections/ ", OBJECTS, "/ledger/ ", "/checkpoint", "/opened", "/tile/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fault", BREAKS.values(), ids=BREAKS)
 def test_wherever_it_breaks_somebody_is_told_and_the_next_pull_is_whole(

@@ -8,9 +8,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ import msgspec
 
 import titian.node
 from support import nodes
-from support.nodes import STOP_SECONDS, WarmCli, end_each, environment
+from support.nodes import STOP_SECONDS, WarmCli, environment
 from support.nodes import Node as Served
 from support.proxy import Proxy
 from support.stix import Object, sdo, text
@@ -341,11 +343,15 @@ class Sender(Served):
         new.write_text(json.dumps(what | {"number": self._plans}))
         new.replace(self._plan)
 
-    def restart(self) -> Self:
-        """Serve on the same port again, after a worker has died: Granian takes a second one for a crash loop."""
-        port = self.port
-        end_each(self.kill())
-        return self.serve(port=port)
+    def wait(self, seconds: float = 20.0) -> None:
+        """Wait until it answers: a worker that has died is started anew."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                assert answer.status == 200
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"it does not answer any more\n{self.log()[-3000:]}")
 
     @property
     def planned(self) -> bool:

@@ -30,8 +30,13 @@ from typing import Any
 sys.path[:] = [place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))]
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from granian.server.common import AbstractServer  # noqa: E402
+
 import titian.cli  # noqa: E402
 import titian.node  # noqa: E402
+
+# What a worker would import: those that take the place of a dead one have it from their supervisor.
+import titian.web.app  # noqa: E402
 from support.faulty import ANALYST, RELEASER, gentle  # noqa: E402
 from titian.core.errors import TitianError  # noqa: E402
 from titian.store.store import now_micros  # noqa: E402
@@ -185,9 +190,22 @@ def work() -> None:
         sys.stdout.flush()
 
 
+def _forget_deaths() -> None:
+    """Have the supervisor start a worker again however soon it has died: Granian calls two in 5.5 s a crash loop."""
+    respawn = AbstractServer._respawn_workers
+
+    def respawned(self: Any, *args: Any, **named: Any) -> Any:
+        done = respawn(self, *args, **named)
+        self.respawned_wrks.clear()
+        return done
+
+    AbstractServer._respawn_workers = respawned
+
+
 def serve(plan: str, argv: list[str]) -> None:
     """Run a command of `titian` with a plan."""
     Saboteur(Path(plan)).install()
+    _forget_deaths()
     sys.argv = ["titian", *argv]
     titian.cli.main()
 

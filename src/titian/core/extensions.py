@@ -1,7 +1,8 @@
 """Our extensions of STIX 2.1: their identifiers and definitions, and what their objects may say.
 
 What STIX lacks for a bridge between agencies is a property extension of ``identity`` (what kind of party it is) and
-three new domain objects: ``agreement``, ``dialogue`` and ``consent``. Membership needs none: it is a ``relationship``.
+five new domain objects: ``agreement``, ``dialogue``, ``consent``, ``recall`` and ``recall-answer``. Membership needs
+none: it is a ``relationship``.
 
 The objects are read strictly. What is not understood could be the restriction that matters, so an object that says
 more than this version knows is refused as a whole. Source: STIX 2.1 section 7.3.

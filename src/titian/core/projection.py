@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,7 @@ import msgspec
 from titian.core.agreement import Consent
 from titian.core.copying import Change, Copyist, Shown, inner_first, reachable
 from titian.core.marking import HANDLING_EXTENSION, Marking, handling_definition, read_handling, well_known
+from titian.core.projected import Projection as Projection
 from titian.core.redaction import (
     Path,
     copy_id,
@@ -39,47 +40,6 @@ _granular: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _encode: Final = msgspec.json.Encoder().encode
 _FEW: Final = 64
 """References of an object that is quickly looked at again; what has more waits until the others have settled."""
-_LAST: Final = frozenset({"relationship", "sighting"})
-_FIRST: Final = frozenset({"marking-definition", "extension-definition", "identity"})
-
-
-class Projection(msgspec.Struct, frozen=True):
-    """What one audience sees.
-
-    ``released`` maps each object to the identifier it is shown under, in the order in which it goes out;
-    ``additions`` are marking definitions made for this audience, by identifier, in place of those that name others;
-    ``cuts`` are the properties that may not go of what does, ``sources`` the creators that may not be named of what
-    goes without them. ``ends`` tells when each object that has an end is to be gone, in microseconds; ``levels`` are
-    the TLP levels of what goes.
-    """
-
-    terms: Terms
-    released: Mapping[str, str]
-    withheld: Mapping[str, Withheld]
-    changed: Mapping[str, Change]
-    additions: Mapping[str, bytes]
-    cuts: Mapping[str, tuple[Path, ...]]
-    sources: Mapping[str, str]
-    ends: Mapping[str, int]
-    levels: frozenset[Tlp]
-    _make: Callable[[Held], bytes]
-    _facts: Mapping[str, Facts]
-
-    def modified(self, identifier: str) -> str | None:
-        """The ``modified`` of an object as it is held, None for what has none."""
-        return self._facts[identifier].version
-
-    def objects(self, graph: Graph) -> Iterator[tuple[str, bytes]]:
-        """Yield each object as it goes out, after the identifier of what it was made from."""
-        yield from self.additions.items()
-        kinds: tuple[list[str], list[str], list[str]] = ([], [], [])
-        for identifier in self.released:
-            kind = identifier.partition("--")[0]
-            kinds[0 if kind in _FIRST else 2 if kind in _LAST else 1].append(identifier)
-        changed = self.changed
-        for identifiers in kinds:
-            for held in graph.read(identifiers) if identifiers else ():
-                yield held.id, self._make(held) if held.id in changed else held.raw
 
 
 def project(
