@@ -180,6 +180,7 @@ class StoreSession:
         """The same, made when there is none."""
         found = self.released(agreement, party)
         if found is not None:
+            self._open_inbox(found)
             return found
         directory = self.register().directory
         terms, who = directory.agreements[agreement], directory.parties[party]
@@ -192,14 +193,26 @@ class StoreSession:
             description=f"Released under: {terms.name}", party=party, writable=False,
             opens=window.opens if window else None, closes=window.closes if window else None,
         )  # fmt: skip
-        inbox = msgspec.structs.replace(
-            made, id=str(uuid.uuid4()), name=name.replace(" → ", " ← ", 1), kind=Kind.RECEIVED, writable=True,
-            description=f"Sent back under: {terms.name}",
-        )  # fmt: skip
-        if self.tx.one("SELECT 1 FROM collections WHERE name = ?", inbox.name) is not None:
-            inbox = msgspec.structs.replace(inbox, name=f"{inbox.name} ({inbox.id})")
-        add_collection(self.tx, inbox)
+        self._open_inbox(made)
         return add_collection(self.tx, made)
+
+    def _open_inbox(self, released: Collection) -> None:
+        """Make the inbox that belongs to a released collection, if there is none (decision 0019)."""
+        query = "SELECT 1 FROM collections WHERE kind = ? AND agreement = ? AND party = ?"
+        if self.tx.one(query, Kind.RECEIVED.value, released.agreement, released.party) is not None:
+            return
+        name = released.name.replace(" → ", " ← ", 1)
+        identifier = str(uuid.uuid4())
+        if self.tx.one("SELECT 1 FROM collections WHERE name = ?", name) is not None:
+            name = f"{name} ({identifier})"
+        add_collection(
+            self.tx,
+            Collection(
+                num=0, id=identifier, name=name, created=self.at, kind=Kind.RECEIVED, agreement=released.agreement,
+                description=(released.description or "").replace("Released under", "Sent back under", 1),
+                party=released.party, opens=released.opens, closes=released.closes,
+            ),
+        )  # fmt: skip
 
     def all_released(self, *, holding: Many[str] | None = None) -> list[Collection]:
         """Every released collection, or those that hold something made from one of these objects."""
