@@ -360,10 +360,6 @@ def test_two_workers_of_which_one_was_thought_dead_lose_and_double_nothing(
         assert quick.evidence() == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a page that is kept after another worker has read the ledger on over its entry is never matched with it",
-)
 def test_two_workers_of_which_one_was_thought_dead_raise_no_false_alarm(
     pair: Pair, sender: Sender, tmp_path: Path
 ) -> None:

@@ -78,7 +78,7 @@ def quick(**more: float) -> Limits:
 # The partner disappears, is silent, slow, endless, or says something else
 
 SMALL = quick(read_seconds=1.0, request_seconds=2.0)
-WITHIN = (0, 1, 700, 4000, 9000)
+WITHIN = (0, 700, 9000)
 STANDING = {
     "gone-before-the-answer": (Fault(cut=-1), LIMITS, "does not answer"),
     **{f"cut-at-{at}": (Fault(cut=at), LIMITS, "does not answer") for at in WITHIN},

@@ -199,7 +199,8 @@ def _forget_deaths() -> None:
         self.respawned_wrks.clear()
         return done
 
-    AbstractServer._respawn_workers = respawned
+    supervisor: Any = AbstractServer
+    supervisor._respawn_workers = respawned
 
 
 def serve(plan: str, argv: list[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from titian.core.errors import InvalidInput
 from titian.core.gate import Session
 from titian.core.ledger import Kind, Opened
+from titian.store.arrivals import INBOX
 from titian.store.gate import StoreSession
 from titian.store.registry import find_collection
 
@@ -44,11 +45,9 @@ class Handed:
     def speaks(self, session: Session, party: str) -> bool:
         """Whether a party's node can answer: it has cosigned a ledger of ours, or written into its inbox."""
         assert isinstance(session, StoreSession), "the store's own session"
-        return any(
-            session.tx.one(query, party) is not None
-            for query in (
-                "SELECT 1 FROM witnesses WHERE party = ?",
-                "SELECT 1 FROM arrivals WHERE party = ? AND subscription LIKE 'inbox %' LIMIT 1",
-                "SELECT 1 FROM bundles WHERE party = ? LIMIT 1",
-            )
+        asked: tuple[tuple[str, tuple[str, ...]], ...] = (
+            ("SELECT 1 FROM witnesses WHERE party = ?", (party,)),
+            ("SELECT 1 FROM arrivals WHERE party = ? AND subscription LIKE ? LIMIT 1", (party, f"{INBOX}%")),
+            ("SELECT 1 FROM bundles WHERE party = ? LIMIT 1", (party,)),
         )
+        return any(session.tx.one(query, *values) is not None for query, values in asked)

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.errors import NotFound
+from titian.core.ledger import Opened
+from titian.core.ledger_watch import delivered
 from titian.core.recall import Policy
 from titian.core.subscription import Progress, Subscription, Terms
 from titian.store.acts import record
@@ -18,6 +20,16 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _terms: Final = msgspec.msgpack.Decoder(Terms).decode
 _progress: Final = msgspec.msgpack.Decoder(Progress).decode
 _ROW: Final = "SELECT id, collection, created, next_try, terms, state, ended FROM subscriptions"
+
+
+def _delivered(tx: Transaction, party: str) -> frozenset[bytes]:
+    """The digests of the pages that a party's ledgers say were handed to this node, as far as they were read."""
+    entries = tx.all(
+        "SELECT e.num, e.salt, e.payload FROM peer_entries e JOIN peer_ledgers l ON l.origin = e.origin "
+        "WHERE l.party = ? ORDER BY e.num DESC",
+        party,
+    )
+    return frozenset(delivered(Opened(num, bytes(salt), bytes(payload)) for num, salt, payload in entries))
 
 
 def _subscription(row: tuple[Any, ...]) -> Subscription:
@@ -42,12 +54,14 @@ class Subscriptions:
         this node's number for each, and how many objects it had. One that came twice is recorded when either is."""
         with self._store.reading() as tx:
             rows = tx.all(
-                "SELECT num, count FROM arrivals a WHERE subscription = ? AND entry IS NULL AND count > 0 "
+                "SELECT num, count, digest, party FROM arrivals a WHERE subscription = ? AND entry IS NULL AND count > 0 "
                 "AND received < ? AND NOT EXISTS (SELECT 1 FROM arrivals b WHERE b.digest = a.digest "
                 "AND b.party = a.party AND b.entry IS NOT NULL) ORDER BY num",
                 identifier, before,
             )  # fmt: skip
-        return [(row[0], row[1]) for row in rows]
+            # A page that was kept after its record was read: another worker had read on meanwhile.
+            told = _delivered(tx, str(rows[0][3])) if rows else frozenset()
+        return [(row[0], row[1]) for row in rows if bytes(row[2]) not in told]
 
     def add(self, subscription: Subscription, secret: str, *, person: str) -> None:
         """Keep a new one with the key that the partner gave; the act is recorded with it."""

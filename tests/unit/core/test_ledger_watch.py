@@ -311,7 +311,7 @@ def test_giant_runs_cost_nothing() -> None:
 
 
 def test_changes_of_the_keys_that_sign_are_handed_on() -> None:
-    change = {"role": "log", "new": "AA==", "old": None, "until": 5, "compromised": None, "from": 1}
+    change: dict[str, Any] = {"role": "log", "new": "AA==", "old": None, "until": 5, "compromised": None, "from": 1}
     entries = [opened(0, Kind.KEY, **change), opened(1, Kind.KEY, **change | {"role": "witness"})]
     followed = follow(Watch(), entries, {})
     assert [one.new for one in followed.keys] == ["AA=="]

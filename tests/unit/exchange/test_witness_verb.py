@@ -149,6 +149,9 @@ class Remembered:
     def entries(self, origin: str) -> list[Opened]:
         return [self.kept[num] for num in sorted(self.kept)]
 
+    def shares(self, party: str, agreement: str | None) -> bool:
+        return party == PARTY
+
     def broke(self, origin: str, what: str, body: bytes) -> None:
         self.evidence.append((what, body))
         if origin in self.peers:
@@ -498,7 +501,7 @@ def test_a_changed_leaf_is_found(bench: Bench, size: int, place: int) -> None:
     bench.log.seal(size - 16)
     bench.check()
     bundle, which = bench.log.bundle, range(size)[place]
-    bench.log.bundle = lambda one: (  # type: ignore[method-assign]
+    bench.log.bundle = lambda one: (  # type: ignore[method-assign, assignment]
         bundle(one).replace(bench.log.entries[which].leaf, leaf_hash(b"x"))
         if one.index == which // 256
         else bundle(one)

@@ -220,7 +220,7 @@ def test_each_is_opened_its_own_entries_and_everybodys(shown: Shown) -> None:
 
 def test_what_is_opened_is_in_the_tree(shown: Shown) -> None:
     size, _ = map_head(shown)
-    leaves = []
+    leaves: list[bytes] = []
     for index in range((size + 255) // 256):
         width = min(256, size - index * 256)
         leaves += decode_bundle(

@@ -79,6 +79,8 @@ class Endless(httpx.SyncByteStream):
             yield b" " * 65_536
 
 
+WITNESS = VerifierKey("w", SignatureType.COSIGNATURE, Ed25519Secret(bytes(32)).public)
+NOTE = SignedNote.parse(b"log\n1\n" + base64.b64encode(bytes(32)) + "\n\n— log AAAAAAAA\n".encode())
 ASKS: dict[str, Callable[[LedgerClient], object]] = {
     "checkpoint": lambda ledger: ledger.checkpoint(),
     "tile": lambda ledger: ledger.read([Tile(0, 0, 16)]),
@@ -86,8 +88,6 @@ ASKS: dict[str, Callable[[LedgerClient], object]] = {
     "opened": lambda ledger: ledger.opened(0),
     "cosign": lambda ledger: ledger.cosign(NOTE, WITNESS),
 }
-WITNESS = VerifierKey("w", SignatureType.COSIGNATURE, Ed25519Secret(bytes(32)).public)
-NOTE = SignedNote.parse(b"log\n1\n" + base64.b64encode(bytes(32)) + "\n\n— log AAAAAAAA\n".encode())
 
 
 def test_what_is_asked_for(server: Server) -> None:
