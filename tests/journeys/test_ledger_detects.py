@@ -345,7 +345,6 @@ def test_the_node_signs_nothing_over_it(bridge: Bridge, level: int) -> None:
     assert [one.halted is not None for one in a.node.ledgers.seal_all() if one.ledger.num == num(a)] == [True]
 
 
-@pytest.mark.xfail(strict=True, reason="sealing looks at the last bundle alone: law 10 speaks of every entry and tile")
 @pytest.mark.parametrize("what", ["entry", "tile"])
 def test_the_node_signs_nothing_over_old_damage(bridge: Bridge, what: str) -> None:
     a = bridge.a

@@ -84,8 +84,8 @@ def demo(
     five agreements from what governments said in public, writes a report, and previews what Japan, Russia and a member
     company would see; a second person approves, and the nodes of all three, which have subscribed, pull over TAXII 2.1
     what the preview promised. A sighting comes back; a recall is applied, refused, and left unanswered; and whoever
-    changes the history is caught. What the report tells is made up. Everything stays on this machine. With --once --json the nodes are kept,
-    and `sessions` lets you go on as one of the two people: TITIAN_SESSION=….
+    changes the history is caught. What the report tells is made up. Everything stays on this machine. With --once
+    --json the nodes are kept, and `sessions` lets you go on as one of the two people: TITIAN_SESSION=….
     """
     with _ended_by_signals(), _kept(folder, keep=once and json) as place:
         # A port that is taken is told before anything is loaded.

@@ -123,7 +123,8 @@ class Arrive:
         iterator = iter(objects)
         while batch := list(islice(iterator, BATCH)):
             one = msgspec.structs.replace(arrival, count=len(batch), digest=digest_of(batch))
-            report.add(self.judge(self._arrivals.keep(one, batch), agreement, quota=quota - report.read))
+            kept = self._arrivals.keep(one, batch)
+            report.add(self.judge(kept, agreement, batch, quota=quota - report.read))
         return report
 
     def judge_waiting(self, subscription: str, agreement: str, *, quota: int = ANY) -> ArriveReport:
@@ -133,12 +134,15 @@ class Arrive:
             report.add(self.judge(arrival, agreement, quota=quota - report.read))
         return report
 
-    def judge(self, arrival: Arrival, agreement: str, *, quota: int = ANY) -> ArriveReport:
+    def judge(
+        self, arrival: Arrival, agreement: str, objects: Sequence[bytes] | None = None, *, quota: int = ANY
+    ) -> ArriveReport:
         """Judge one page that is kept; after that, each object of it is held or in the quarantine.
 
+        :param objects: those of the page, where they are at hand.
         :param quota: how many more objects are taken; what is beyond that goes to the quarantine.
         """
-        raws = self._arrivals.objects(arrival)
+        raws = self._arrivals.objects(arrival) if objects is None else objects
         with self._gate.reading() as session:
             accepted, aside = _sort(session, arrival, agreement, raws, max(0, quota))
         report = ArriveReport(read=len(raws), quarantined=len(aside))

@@ -415,7 +415,7 @@ class Subscribe:
             beside = self._book.note(subscription.id, ahead, now + LEASE)
             kept = self._arrivals.keep(arrival, page.objects, spoiled, beside=beside)
             turn.progress = ahead
-            report = self._arrive.judge(kept, terms.agreement, quota=self._left(turn))
+            report = self._arrive.judge(kept, terms.agreement, page.objects, quota=self._left(turn))
             report.read += len(spoiled)
             report.quarantined += len(spoiled)
             turn.count(report)

@@ -5,6 +5,7 @@ Readers that wait at the same time share one durable commit (:mod:`titian.store.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 
 import msgspec
@@ -22,7 +23,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """What one answer hands over: ``count`` objects of a ``collection`` from the ``date_added`` ``first`` to ``last``
     (microseconds), behind ``after``.
 
-    ``digest`` is SHA-256 of what is handed over: for ``view`` objects that of :func:`titian.core.ledger.digest_of`.
+    ``digest`` gives SHA-256 of what is handed over: for ``view`` objects that of
+    :func:`titian.core.ledger.digest_of`. It is asked for by the thread that writes, so that nobody else waits for it.
     ``whole`` says that nothing between ``after`` and ``last`` was left out by a filter.
     """
 
@@ -33,7 +35,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     last: int
     count: int
-    digest: bytes
+    digest: Callable[[], bytes]
     whole: bool
 
 
@@ -45,7 +47,7 @@ def delivery_entry(delivery: Delivery, at: int) -> Entry:
         party=delivery.collection.party,
         details={
             "collection": delivery.collection.id, "key": delivery.key, "view": delivery.view, "after": delivery.after,
-            "first": delivery.first, "last": delivery.last, "count": delivery.count, "digest": delivery.digest.hex(),
+            "first": delivery.first, "last": delivery.last, "count": delivery.count, "digest": delivery.digest().hex(),
             "whole": delivery.whole,
         },
     )  # fmt: skip

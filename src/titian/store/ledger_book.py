@@ -19,6 +19,8 @@ from titian.core.merkle import (
     consistency_proof,
     decode_bundle,
     encode_bundle,
+    inclusion_flaw,
+    inclusion_proof,
     leaf_hash,
     load_tree,
     root_at,
@@ -43,6 +45,8 @@ ROUND: Final = 16
 """What partners can see of a ledger grows in steps of this many entries: how many of them say something, and what, is
 not for everybody who sees the tree."""
 _GROUP: Final = 64 * TILE_WIDTH
+_CHECKED: Final = 8
+"""Old bundles that are read again with each seal: 2,048 entries."""
 _KEPT: Final = 4
 """Cosignatures kept of each witness."""
 
@@ -86,6 +90,7 @@ class LedgerBook:
 
     def __init__(self, store: Store, keys: Keys, heads: Heads, card: Callable[[], str] = lambda: "") -> None:
         self.card = card
+        self._place: dict[int, int] = {}
         self._store = store
         self._keys = keys
         self._heads = heads
@@ -163,7 +168,7 @@ class LedgerBook:
             if behind is not None:
                 raise Refused(behind)
             tree = load_tree(StoredTiles(tx, ledger.num), ledger.head)
-            _check_edge(tx, ledger)
+            self._check_some(tx, ledger)
         except TitianError as error:
             return self._halt(tx, ledger, error.message)
         size = _fill(tx, ledger, now)
@@ -181,6 +186,18 @@ class LedgerBook:
             tree.head.size, tree.head.root, note.encode(), now, ledger.num,
         )  # fmt: skip
         return Sealed(ledger_by_num(tx, ledger.num), tree.head.size - ledger.head.size)
+
+    def _check_some(self, tx: Transaction, ledger: Ledger) -> None:
+        """Read the last bundle again, and some that were signed long ago, others each time: damage anywhere is found
+        after a few seals, and not only when somebody verifies."""
+        bundles = -(-ledger.head.size // TILE_WIDTH)
+        if not bundles:
+            return
+        begin = self._place.get(ledger.num, 0) % bundles
+        some = {(begin + step) % bundles for step in range(min(_CHECKED, bundles))} | {bundles - 1}
+        for index in sorted(some):
+            _check_bundle(tx, ledger, index)
+        self._place[ledger.num] = begin + _CHECKED
 
     @staticmethod
     def _sign(ledger: Ledger, head: TreeHead, secrets: Sequence[Secret], now: int) -> SignedNote:
@@ -361,19 +378,20 @@ def key_changed(tx: Transaction, old: SigningKey | None, new: SigningKey | None,
             enter_in(tx, ledger.num, [Entry(kind=Kind.KEY, at=at, party=EVERYBODY, details=change(old, new))])
 
 
-def _check_edge(tx: Transaction, ledger: Ledger) -> None:
-    """Whether the entries of the last bundle are still what the tree has. Raises :class:`Refused`."""
-    size = ledger.head.size
-    if not size:
-        return
-    start = (size - 1) // TILE_WIDTH * TILE_WIDTH
-    width = size - start
+def _check_bundle(tx: Transaction, ledger: Ledger, index: int) -> None:
+    """Whether the entries of a bundle are still what was signed: their commitments, the bundle, and the tile over it,
+    up to the root. Raises :class:`Refused`."""
+    start = index * TILE_WIDTH
+    width = min(TILE_WIDTH, ledger.head.size - start)
     tiles = StoredTiles(tx, ledger.num)
-    leaves = [one.leaf for one in entries_between(tx, ledger.num, start, size)]
-    stored = decode_bundle(tiles.part(BUNDLES, start // TILE_WIDTH, width))
-    hashed = tiles.part(0, start // TILE_WIDTH, width)
-    if len(leaves) != width or tuple(leaves) != stored or b"".join(map(leaf_hash, stored)) != hashed:
-        raise Refused(f"Entries {start} to {size - 1} are not what the ledger was signed with.")
+    leaves = [one.leaf for one in entries_between(tx, ledger.num, start, start + width)]
+    stored = decode_bundle(tiles.part(BUNDLES, index, width))
+    row = tiles.part(0, index, width)
+    same = len(leaves) == width and tuple(leaves) == stored and b"".join(map(leaf_hash, stored)) == row
+    if not same or inclusion_flaw(
+        inclusion_proof(tiles, start, ledger.head.size), leaf=leaf_hash(leaves[0]), index=start, head=ledger.head
+    ):
+        raise Refused(f"Entries {start} to {start + width - 1} are not what the ledger was signed with.")
 
 
 def _fill(tx: Transaction, ledger: Ledger, now: int) -> int:

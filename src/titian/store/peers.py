@@ -147,14 +147,15 @@ class Peers:
     def meet(self, card: str) -> str | None:
         """Hold a card as it comes, unless one is held of that party; the party's identifier. None for no card.
 
-        A newer card under a key of the held one takes its place, as in :meth:`add`; any other one is left alone.
+        One under a key of the held one that says something else takes its place, as in :meth:`add`; any other one is
+        left alone, and so is one that is only newer: a node signs its card anew each time that it is asked.
         """
         try:
             offered = SignedCard.parse(card.encode())
         except TitianError:
             return None
         held = self.get(offered.card.party)
-        if held is None or held.signed.encode() != offered.encode():
+        if held is None or msgspec.structs.replace(held.card, made=offered.card.made) != offered.card:
             with suppress(TitianError):
                 self.add(offered.encode(), by=PROGRAM)
         return offered.card.party

@@ -54,8 +54,8 @@ class Subscriptions:
         this node's number for each, and how many objects it had. One that came twice is recorded when either is."""
         with self._store.reading() as tx:
             rows = tx.all(
-                "SELECT num, count, digest, party FROM arrivals a WHERE subscription = ? AND entry IS NULL AND count > 0 "
-                "AND received < ? AND NOT EXISTS (SELECT 1 FROM arrivals b WHERE b.digest = a.digest "
+                "SELECT num, count, digest, party FROM arrivals a WHERE subscription = ? AND entry IS NULL "
+                "AND count > 0 AND received < ? AND NOT EXISTS (SELECT 1 FROM arrivals b WHERE b.digest = a.digest "
                 "AND b.party = a.party AND b.entry IS NOT NULL) ORDER BY num",
                 identifier, before,
             )  # fmt: skip

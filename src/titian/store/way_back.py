@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
 
 from titian.core.collection import ALL, Collection, Kind, Selection
 from titian.core.errors import Refused
+from titian.core.ledger import Kind as LedgerKind
+from titian.core.ledger import Opened, digest_of
 from titian.store.deliveries import Deliveries, Delivery
 from titian.store.log import objects
 from titian.store.registry import list_collections
 from titian.store.store import Store
 
-_PAGE = 500
+_PAGE: Final = 500
+_LATELY: Final = 86_400_000_000
+"""A day, in microseconds."""
 
 
 class WayBack:
@@ -34,6 +39,18 @@ class WayBack:
                 None,
             )
 
+    def _fetches(self, held: Collection) -> bool:
+        """Whether the partner has fetched this collection itself of late: then it need not be brought."""
+        since = self._store.clock() - _LATELY
+        with self._store.reading() as tx:
+            rows = tx.all(
+                "SELECT e.num, e.salt, e.payload FROM ledger_entries e JOIN ledgers l ON l.num = e.ledger "
+                "WHERE l.agreement = ? AND e.party = ? AND e.kind = ? AND e.at >= ? ORDER BY e.num DESC LIMIT 20",
+                held.agreement, held.party, LedgerKind.DELIVERY.value, since,
+            )  # fmt: skip
+        said = (Opened(num, bytes(salt), bytes(payload)).entry.details for num, salt, payload in rows)
+        return any(one.get("collection") == held.id and one.get("view") == "objects" for one in said)
+
     def waiting(self, agreement: str, party: str, after: int) -> Iterator[tuple[list[bytes], int]]:
         """Objects that were released to a partner behind a ``date_added``, and the one of the last of them.
 
@@ -44,6 +61,8 @@ class WayBack:
             held = self._released(agreement, party)
             if held is None or held.last_added <= after:
                 return
+            if self._fetches(held):
+                return
             try:
                 self._check(held)
             except Refused:
@@ -53,10 +72,9 @@ class WayBack:
                 page = self._store.log.page(tx, held.num, Selection(after=after, versions=ALL, limit=_PAGE))
             if not page.count:
                 return
-            digest = hashlib.sha256(b",".join(page.joined)).digest()
             delivery = Delivery(
                 collection=held, key="subscription", view="sent", after=after, first=page.first, last=page.last,
-                count=page.count, digest=digest, whole=True,
+                count=page.count, digest=partial(digest_of, page.joined), whole=True,
             )  # fmt: skip
             if self._deliveries.record(delivery).result():
                 yield list(objects(page)), page.last

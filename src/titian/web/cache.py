@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import gzip
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 import zstandard
 
+from titian.core.ledger import digest_of
+
 Headers = dict[str, str]
 
 
-class Handed(msgspec.Struct, frozen=True):
-    """What an answer hands over: ``date_added`` of its ends, how many objects, and the digest of them."""
+class Handed(msgspec.Struct):
+    """What an answer hands over: ``date_added`` of its ends, and how many objects. ``parts`` are the bytes of it, until
+    somebody has asked for their digest."""
 
     first: int
     last: int
     count: int
-    digest: bytes
+    parts: Sequence[bytes]
+    known: bytes | None = None
+
+    def digest(self) -> bytes:
+        """The digest of what is handed over, worked out once."""
+        if self.known is None:
+            self.known = digest_of(self.parts)
+            self.parts = ()
+        return self.known
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -18,7 +18,6 @@ from litestar.response.base import ASGIResponse
 
 from titian.core.collection import STIX_MEDIA_TYPE, Collection, Record, Selection, timestamp
 from titian.core.errors import InvalidInput, NotFound, TooLarge, Unavailable
-from titian.core.ledger import digest_of
 from titian.core.receipt import Receipt
 from titian.exchange.receive import split
 from titian.node import Node
@@ -169,7 +168,7 @@ class Built(msgspec.Struct, frozen=True):
         """What a delivery record says of it; an empty answer hands nothing over."""
         if not self.count:
             return None
-        return Handed(self.first, self.last, self.count, digest_of(self.parts or (self.body,)))
+        return Handed(self.first, self.last, self.count, self.parts or (self.body,))
 
 
 Build = Callable[[CollectionView, Selection, Callable[[int], str]], Built]
