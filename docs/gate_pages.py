@@ -273,8 +273,8 @@ def extension_reference() -> str:
     intro = f"""
         What STIX 2.1 lacks for a bridge between agencies, as `extension-definition` objects (STIX 2.1 section 7.3)
         created by `{extensions.PROJECT_ID}`. `agreement`, `dialogue`, `consent`, `recall` and `recall-answer` are
-        read strictly: an object with a property that is not listed here, or of STIX's common properties, does not count, since what is not
-        understood could be the restriction that matters.
+        read strictly: an object with a property that is not listed here, or of STIX's common properties, does not
+        count, since what is not understood could be the restriction that matters.
     """
     memberships = f"""
         Being a member or a client needs no extension. It is a `relationship` from the one to the other, of type
