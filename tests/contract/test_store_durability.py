@@ -110,7 +110,7 @@ def test_no_thread_leaves_a_connection_behind(fresh_store: Store) -> None:
     until = time.monotonic() + 10
     while connections() > before and time.monotonic() < until:
         time.sleep(0.02)  # a backend takes a moment to end
-    assert connections() == before
+    assert connections() <= before
 
 
 def test_what_is_deleted_is_overwritten(fresh_store: Store) -> None:

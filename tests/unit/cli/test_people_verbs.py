@@ -286,8 +286,9 @@ def test_an_auditor_reads_the_acts(own: Terminal) -> None:
     assert "may not audit" in own.refused("acts"), "who makes the accounts does not read along"
     session = {VARIABLE: auditor(own)}
     listed = own.json("acts", **session)
-    what = [one["what"] for one in listed]
-    assert what == ["add-signing-key"] * 2 + ["add-person", "sign-in", "add-person", "add-person", "sign-in"]
+    assert [one["what"] for one in listed[:2]] == ["add-signing-key"] * 2, "the node made its own keys first"
+    listed = listed[2:]
+    assert [one["what"] for one in listed] == ["add-person", "sign-in", "add-person", "add-person", "sign-in"]
     assert [one["num"] for one in listed] == sorted(one["num"] for one in listed), "the latest last"
     assert set(listed[0]) == {"num", "at", "who", "person", "what", "on", "why", "details"}
     assert (listed[2]["who"], listed[2]["why"], listed[2]["details"]["name"]) == ("boss", "joined", "ana")

@@ -116,7 +116,6 @@ OTHERWISE: Final[dict[str, tuple[Permission, str]]] = {
     "approvals": (Permission.REQUEST_RELEASE, "--stop 3f9c2a10"),
     "approvals show": (Permission.READ, "3f9c2a10"),
     "recalls": (Permission.READ, ""),
-    "sight": (Permission.REQUEST_RELEASE, MALWARE),
     "subscriptions": (Permission.READ, ""),
     "subscriptions resume": (Permission.MANAGE_KEYS, "3f9c2a10 --why settled --trust-ledger"),
     "inbox": (Permission.READ, ""),

@@ -88,8 +88,9 @@ def test_the_list_says_how_each_goes(two: Pair, japan: Desk) -> None:
         assert words in shown, shown
     assert re.search(r"\b(2[5-9]|3[01])s\b", shown), shown
     one = japan.does("analyst-one", "subscriptions", "show", identifier[:6]).out
-    for words in (identifier, OWN, "its first 16 entries", "into: Partners"):
+    for words in (identifier, OWN, "into: Partners"):
         assert words in one, one
+    assert re.search(r"its first (16|32) entries", one), one
 
 
 def test_a_partner_that_does_not_answer_is_told_and_tried_again(two: Pair, japan: Desk) -> None:
