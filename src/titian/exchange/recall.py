@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused
+from titian.core.gate import Gate, Session
 from titian.core.people import Actor, Permission
 from titian.core.recall import (
     ANSWERED,
@@ -22,7 +23,7 @@ from titian.core.recall import (
     Standing,
     State,
 )
-from titian.core.recall_gate import Deliveries, RecallGate, RecallSession
+from titian.core.recall_gate import Deliveries
 from titian.core.recall_objects import Reason, Response
 from titian.exchange.choose import choose
 from titian.exchange.proposing import fresh_id
@@ -55,7 +56,7 @@ class Overdue(msgspec.Struct, frozen=True):
 class Recalls:
     """The verbs of recall. ``identify`` makes identifiers of recalls."""
 
-    def __init__(self, gate: RecallGate, deliveries: Deliveries, identify: Callable[[], str] = fresh_id) -> None:
+    def __init__(self, gate: Gate, deliveries: Deliveries, identify: Callable[[], str] = fresh_id) -> None:
         self._gate = gate
         self._deliveries = deliveries
         self._identify = identify
@@ -119,7 +120,7 @@ class Recalls:
             return made
 
     @staticmethod
-    def _require_held(session: RecallSession, identifiers: Sequence[str]) -> None:
+    def _require_held(session: Session, identifiers: Sequence[str]) -> None:
         missing = sorted(set(identifiers) - set(session.find(identifiers).ids())) if identifiers else []
         if missing:
             raise NotFound(f"Nothing is held as {missing[0]}, which is to replace it.")
@@ -237,12 +238,12 @@ class Recalls:
                         bequeath(session, self._deliveries, recall)
         return found
 
-    def _moved(self, session: RecallSession, recall: Recall, one: Recipient) -> bool:
+    def _moved(self, session: Session, recall: Recall, one: Recipient) -> bool:
         now = look(session, self._deliveries, recall, one)
         return now.standing is not one.standing or bool(untold(session, self._deliveries, one))
 
 
-def _unanswered(session: RecallSession) -> list[tuple[Recall, Recipient]]:
+def _unanswered(session: Session) -> list[tuple[Recall, Recipient]]:
     """Recipients of whom something may have become known."""
     return [
         (recall, one)
@@ -269,14 +270,14 @@ def _said(why: str, what: str) -> None:
         raise InvalidInput(f"A recall is {what} with a reason.", advice="Give --why.")
 
 
-def _proposed(session: RecallSession, reference: str) -> Recall:
+def _proposed(session: Session, reference: str) -> Recall:
     found = _found(session, reference)
     if not isinstance(found, Recall) or found.state is not State.PROPOSED:
         raise Refused(f"{reference} is no recall that was proposed.", advice=_LIST)
     return found
 
 
-def _found(session: RecallSession, reference: str) -> Recall | Received:
+def _found(session: Session, reference: str) -> Recall | Received:
     """One recall, ours or another's. Raises :class:`NotFound`, also for several."""
     every: Collection[Recall | Received] = [*session.recalls.sent(), *session.recalls.received()]
     exact = [one for one in every if one.id == reference]

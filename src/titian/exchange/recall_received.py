@@ -14,7 +14,7 @@ import msgspec
 
 from titian.core.collection import Kind
 from titian.core.errors import InvalidInput, Refused
-from titian.core.gate import Put
+from titian.core.gate import Put, Session
 from titian.core.ledger import Entry
 from titian.core.ledger import Kind as LedgerKind
 from titian.core.people import Actor
@@ -28,7 +28,7 @@ from titian.core.recall import (
     Standing,
     State,
 )
-from titian.core.recall_gate import Deliveries, RecallSession
+from titian.core.recall_gate import Deliveries
 from titian.core.recall_objects import (
     ANSWER,
     AnswerMessage,
@@ -50,7 +50,7 @@ _PASSED_ON: Final = "Who it came from has recalled it."
 
 
 def received(
-    session: RecallSession,
+    session: Session,
     deliveries: Deliveries,
     party: str,
     agreement: str,
@@ -94,7 +94,7 @@ def received(
     return None
 
 
-def _withdrawn(session: RecallSession, one: Received) -> None:
+def _withdrawn(session: Session, one: Received) -> None:
     """A party has withdrawn its recall: what it had flagged goes on as before, and so does what was passed on."""
     _lift(session, one)
     session.recalls.keep_received(msgspec.structs.replace(one, state=ReceivedState.WITHDRAWN, flagged=()))
@@ -102,11 +102,11 @@ def _withdrawn(session: RecallSession, one: Received) -> None:
         revoke(session, recall, "Who it came from has withdrawn the recall.")
 
 
-def _derived(session: RecallSession, one: Received) -> list[Recall]:
+def _derived(session: Session, one: Received) -> list[Recall]:
     return [recall for recall in session.recalls.sent({State.SENT}) if recall.derived_from == one.id]
 
 
-def _lift(session: RecallSession, one: Received) -> None:
+def _lift(session: Session, one: Received) -> None:
     """Take away what a recall has flagged, but for what another one flags too."""
     flags = session.recalls.flags()
     lifted = {identifier for identifier in one.flagged if flags.get(identifier) == one.id}
@@ -119,7 +119,7 @@ def _lift(session: RecallSession, one: Received) -> None:
 # ── what is done about one ────────────────────────────────────────────────────────────────────────────────
 
 
-def _theirs(session: RecallSession, one: Received) -> dict[str, list[int]]:
+def _theirs(session: Session, one: Received) -> dict[str, list[int]]:
     """What a recall is about, of what is held from its sender: the collections by identifier."""
     found: dict[str, list[int]] = {}
     for identifier, holders in session.holders(one.message.objects).items():
@@ -130,7 +130,7 @@ def _theirs(session: RecallSession, one: Received) -> dict[str, list[int]]:
     return found
 
 
-def _touched(session: RecallSession, one: Received, identifiers: Collection[str]) -> dict[str, str]:
+def _touched(session: Session, one: Received, identifiers: Collection[str]) -> dict[str, str]:
     """Which of these objects local work touches, and how: a clause each."""
     found: dict[str, str] = {}
     wanted = set(identifiers)
@@ -161,7 +161,7 @@ def _touched(session: RecallSession, one: Received, identifiers: Collection[str]
 
 
 def _do(
-    session: RecallSession,
+    session: Session,
     deliveries: Deliveries,
     one: Received,
     person: str,
@@ -196,7 +196,7 @@ def _do(
 
 
 def _pass_on(
-    session: RecallSession,
+    session: Session,
     deliveries: Deliveries,
     one: Received,
     identifiers: Collection[str],
@@ -223,7 +223,7 @@ def _pass_on(
     return len(_onward(session, deliveries, one))
 
 
-def _onward(session: RecallSession, deliveries: Deliveries, one: Received) -> dict[str, Standing]:
+def _onward(session: Session, deliveries: Deliveries, one: Received) -> dict[str, Standing]:
     """Whom we have asked in turn, and where each stands, by party."""
     return {
         recipient.party: recipient.standing
@@ -236,7 +236,7 @@ def _onward(session: RecallSession, deliveries: Deliveries, one: Received) -> di
 # ── answering ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _answer(session: RecallSession, deliveries: Deliveries, one: Received) -> Received:
+def _answer(session: Session, deliveries: Deliveries, one: Received) -> Received:
     """Write the answer to a recall for its sender, as a further version where there was one.
 
     It needs no projection: it names nothing but identifiers that this very party sent, and how many others have been
@@ -285,7 +285,7 @@ def _words(one: Received, onward: Mapping[str, Standing]) -> str:
     return " ".join(words)
 
 
-def bequeath(session: RecallSession, deliveries: Deliveries, recall: Recall) -> None:
+def bequeath(session: Session, deliveries: Deliveries, recall: Recall) -> None:
     """Answer anew the recall that another one passes on, since a recipient of that has answered, or let it pass."""
     for one in session.recalls.received():
         if one.id == recall.derived_from and one.answered is not None and one.state is not ReceivedState.WITHDRAWN:
@@ -293,7 +293,7 @@ def bequeath(session: RecallSession, deliveries: Deliveries, recall: Recall) -> 
 
 
 def answer(
-    session: RecallSession,
+    session: Session,
     deliveries: Deliveries,
     actor: Actor,
     one: Received,
@@ -333,7 +333,7 @@ def answer(
 # ── answers to our own ────────────────────────────────────────────────────────────────────────────────────
 
 
-def answered(session: RecallSession, deliveries: Deliveries, party: str, raw: bytes) -> str | None:
+def answered(session: Session, deliveries: Deliveries, party: str, raw: bytes) -> str | None:
     """Take in an answer that a party sent to a recall of ours, in its transaction.
 
     :returns: why it does not count, or None when it does.
@@ -363,7 +363,7 @@ def answered(session: RecallSession, deliveries: Deliveries, party: str, raw: by
     return None
 
 
-def _take(session: RecallSession, deliveries: Deliveries, ident: str, recipient: Recipient, said: Said) -> None:
+def _take(session: Session, deliveries: Deliveries, ident: str, recipient: Recipient, said: Said) -> None:
     recall = next(one for one in session.recalls.sent() if one.id == ident)
     recipient = msgspec.structs.replace(recipient, answers=(*recipient.answers, said))
     session.recalls.keep_recipient(ident, look(session, deliveries, recall, recipient))

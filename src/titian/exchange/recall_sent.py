@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from titian.core.collection import Collection as HeldCollection
-from titian.core.gate import Put
+from titian.core.gate import Put, Session
 from titian.core.ledger import Entry, Kind
 from titian.core.recall import (
     Recall,
@@ -23,7 +23,7 @@ from titian.core.recall import (
     handed,
     standing,
 )
-from titian.core.recall_gate import Deliveries, RecallSession
+from titian.core.recall_gate import Deliveries
 from titian.core.recall_objects import MESSAGES, RECALL, RecallMessage, later, message_id, write_recall
 from titian.core.survey import VOCABULARY, Held, facts_of
 from titian.exchange.proposing import limits_of
@@ -54,7 +54,7 @@ class Affected(msgspec.Struct, frozen=True):
 
 
 def affected(
-    session: RecallSession, collection: HeldCollection, chosen: Collection[str], followed: Collection[str] = ()
+    session: Session, collection: HeldCollection, chosen: Collection[str], followed: Collection[str] = ()
 ) -> Affected | None:
     """Find what a recall takes out of a collection, or nothing.
 
@@ -84,9 +84,7 @@ def affected(
     return Affected(collection, tuple(taken), tuple(sorted(_idle(session, collection, gone, live.keys()))))
 
 
-def _users(
-    session: RecallSession, collection: HeldCollection, names: Collection[str]
-) -> Iterator[tuple[str, set[str]]]:
+def _users(session: Session, collection: HeldCollection, names: Collection[str]) -> Iterator[tuple[str, set[str]]]:
     """Yield what refers to any of these, in any version, and which of them it names."""
     wanted = set(names)
     for raw in session.naming(collection, names) if names else ():
@@ -96,7 +94,7 @@ def _users(
             yield facts.id, named
 
 
-def _spread(session: RecallSession, collection: HeldCollection, gone: set[str]) -> None:
+def _spread(session: Session, collection: HeldCollection, gone: set[str]) -> None:
     """Add everything that refers to what is gone, and what refers to that."""
     new: Collection[str] = set(gone)
     while new:
@@ -104,9 +102,7 @@ def _spread(session: RecallSession, collection: HeldCollection, gone: set[str]) 
         gone |= new
 
 
-def _needed(
-    session: RecallSession, collection: HeldCollection, along: Collection[str], gone: Collection[str]
-) -> set[str]:
+def _needed(session: Session, collection: HeldCollection, along: Collection[str], gone: Collection[str]) -> set[str]:
     """Which of what a report led to is referred to by something that stays, or by another such."""
     needed: set[str] = set()
     inside: dict[str, set[str]] = {}
@@ -123,7 +119,7 @@ def _needed(
     return needed
 
 
-def _idle(session: RecallSession, collection: HeldCollection, gone: Collection[str], live: Collection[str]) -> set[str]:
+def _idle(session: Session, collection: HeldCollection, gone: Collection[str], live: Collection[str]) -> set[str]:
     """Marking and extension definitions that only what is gone names: they would tell of it."""
     named: set[str] = set()
     for raw in session.served(collection, gone):
@@ -136,7 +132,7 @@ def _idle(session: RecallSession, collection: HeldCollection, gone: Collection[s
 # ── asking for it ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def take_back(session: RecallSession, deliveries: Deliveries, recall: Recall, found: Affected) -> Recipient:
+def take_back(session: Session, deliveries: Deliveries, recall: Recall, found: Affected) -> Recipient:
     """Take what a recall is about out of a collection, and tell the party that reads it; returns it as recipient."""
     gone = [*(one.shown for one in found.taken), *found.idle]
     session.put(found.collection, Put(gone=gone, why=f"recall {recall.id}"))
@@ -148,7 +144,7 @@ def take_back(session: RecallSession, deliveries: Deliveries, recall: Recall, fo
     return tell(session, deliveries, recall, recipient)
 
 
-def tell(session: RecallSession, deliveries: Deliveries, recall: Recall, recipient: Recipient) -> Recipient:
+def tell(session: Session, deliveries: Deliveries, recall: Recall, recipient: Recipient) -> Recipient:
     """Tell a recipient of what it was handed and has not been told of, and write down where it stands.
 
     What it was never handed is not named. A delivery can be recorded late, so this is done again for a while
@@ -168,7 +164,7 @@ def tell(session: RecallSession, deliveries: Deliveries, recall: Recall, recipie
     return recipient
 
 
-def untold(session: RecallSession, deliveries: Deliveries, recipient: Recipient) -> tuple[str, ...]:
+def untold(session: Session, deliveries: Deliveries, recipient: Recipient) -> tuple[str, ...]:
     """Return what a recipient was handed and has not been told of. What is served again by now is a later version,
     which takes the place of what they have."""
     got = handed(recipient, deliveries.delivered(session, recipient.collection, recipient.party, _places(recipient)))
@@ -182,11 +178,11 @@ def _places(recipient: Recipient) -> list[int]:
     return sorted({place for one in recipient.taken for place in one.added})
 
 
-def _collection(session: RecallSession, identifier: str) -> HeldCollection | None:
+def _collection(session: Session, identifier: str) -> HeldCollection | None:
     return next((one for one in session.all_released() if one.id == identifier), None)
 
 
-def _open(session: RecallSession, collection: HeldCollection) -> HeldCollection:
+def _open(session: Session, collection: HeldCollection) -> HeldCollection:
     """A collection in which its party can read a message: itself, or another one while it is closed."""
     if collection.is_open(session.at):
         return collection
@@ -195,7 +191,7 @@ def _open(session: RecallSession, collection: HeldCollection) -> HeldCollection:
 
 
 def _write(
-    session: RecallSession, recall: Recall, recipient: Recipient, collection: HeldCollection, *, withdrawn: bool = False
+    session: Session, recall: Recall, recipient: Recipient, collection: HeldCollection, *, withdrawn: bool = False
 ) -> Recipient:
     """Put the recall as a recipient is told of it, as a further version where there was one, where they can read it.
 
@@ -225,7 +221,7 @@ def _write(
     )
 
 
-def look(session: RecallSession, deliveries: Deliveries, recall: Recall, recipient: Recipient) -> Recipient:
+def look(session: Session, deliveries: Deliveries, recall: Recall, recipient: Recipient) -> Recipient:
     """Return a recipient as it stands now."""
 
     def handed_any(collection: str | None, places: Collection[int]) -> bool:
@@ -242,13 +238,13 @@ def look(session: RecallSession, deliveries: Deliveries, recall: Recall, recipie
     return recipient if now is recipient.standing else msgspec.structs.replace(recipient, standing=now)
 
 
-def overview(session: RecallSession, deliveries: Deliveries, recall: Recall) -> Overview:
+def overview(session: Session, deliveries: Deliveries, recall: Recall) -> Overview:
     """Return a recall with its recipients as they stand now."""
     recipients = session.recalls.recipients(recall.id)
     return Overview(recall, tuple(look(session, deliveries, recall, one) for one in recipients))
 
 
-def revoke(session: RecallSession, recall: Recall, why: str) -> Recall:
+def revoke(session: Session, recall: Recall, why: str) -> Recall:
     """Withdraw a recall: who was told of it is told that it asks for nothing any more, and its objects may go again."""
     withdrawn = msgspec.structs.replace(recall, state=State.WITHDRAWN, ended=why)
     session.recalls.keep(withdrawn)
