@@ -83,6 +83,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_hosts: Annotated[
         tuple[str, ...], Meta(description="Other hosts of the provider: those of its token endpoint and its keys.")
     ] = ()
+    language: Annotated[
+        str, Meta(description="Language of the console where neither the person nor the browser names one.")
+    ] = "en"
+    time_zone: Annotated[
+        str, Meta(description="Time zone of the console where the person chose none, such as Asia/Jakarta.")
+    ] = "UTC"
+    sign_ins_per_minute: Annotated[
+        int, Meta(ge=1, description="Attempts to sign in from one address in a minute before it is told to wait.")
+    ] = 20
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
@@ -22,10 +22,14 @@ from titian.node import Node, open_node
 from titian.settings import Settings
 from titian.store.view import PartnerView
 from titian.web.access import Door
-from titian.web.errors import handle_error
+from titian.web.console.failures import console_error
+from titian.web.console.guard import Guard
+from titian.web.console.routes import console_router
+from titian.web.errors import handle_error, is_machines
 from titian.web.front import Front
 from titian.web.ledger import ledger_router
 from titian.web.operation import health, metrics
+from titian.web.static_files import static_file
 from titian.web.taxii import TaxiiState, Visit, taxii_router
 from titian.web.witness import new_turns, witness_router
 
@@ -156,12 +160,18 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
     door = Door(node)
     state = TaxiiState(node)
     turns = new_turns()
+    guard = Guard(node)
 
     def provide_visit(request: Request[Any, Any, Any]) -> Visit:
         return Visit(door.admit(request), state)
 
     def provide_caller(request: Request[Any, Any, Any]) -> PartnerView:
         return door.admit(request, taxii=False)
+
+    def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        if is_machines(request.scope["path"]):
+            return handle_error(request, error)
+        return console_error(guard, request, error)
 
     @asynccontextmanager
     async def living(_: Litestar) -> AsyncIterator[None]:
@@ -182,14 +192,22 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
             node.close()
 
     app = Litestar(
-        route_handlers=[taxii_router(), ledger_router(), witness_router(), health, metrics],
+        route_handlers=[
+            taxii_router(),
+            ledger_router(),
+            witness_router(),
+            health,
+            metrics,
+            static_file,
+            console_router(node, guard),
+        ],
         dependencies={
             "visit": Provide(provide_visit, sync_to_thread=False),
             "caller": Provide(provide_caller, sync_to_thread=False),
             "turns": Provide(lambda: turns, sync_to_thread=False),
             "node": Provide(lambda: node, sync_to_thread=False),
         },
-        exception_handlers={Exception: handle_error},
+        exception_handlers={Exception: fail},
         request_max_body_size=node.settings.max_content_length,
         lifespan=[living],
         openapi_config=None,

@@ -63,6 +63,14 @@ CHALLENGE: Final = 'Basic realm="titian", charset="UTF-8", Bearer realm="titian"
 _log: Final = structlog.get_logger("titian.web")
 
 
+_MACHINES: Final = frozenset({"taxii2", "ledger", "witness", "health", "metrics"})
+
+
+def is_machines(path: str) -> bool:
+    """Whether a path is asked for by programs of partners and operators, not by people or the JSON API."""
+    return path.lstrip("/").partition("/")[0] in _MACHINES
+
+
 def error_answer(status: int, description: str | None, *, error_id: str | None = None) -> tuple[bytes, dict[str, str]]:
     """Return the body and headers of a TAXII error (TAXII 2.1 section 3.6.1), without its media type."""
     message = ErrorMessage(
@@ -74,8 +82,11 @@ def error_answer(status: int, description: str | None, *, error_id: str | None =
     return msgspec.json.encode(message), headers
 
 
-def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Turn any error into a TAXII error. What we did not expect is logged under an id and told by that id only."""
+def judge(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str | None, str | None, dict[str, str]]:
+    """Return the status of any error, what to tell, the id under which it was logged, and headers that belong to it.
+
+    What we did not expect is logged under an id and told by that id only.
+    """
     status, description = _status_of(error)
     error_id = None
     if status >= 500:
@@ -86,8 +97,14 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         description += " If it stays so, tell its administrator the error_id."
         detail = {"error": str(error)} if unavailable else {"exc_info": error}
         _log.error("request failed", error_id=error_id, path=request.scope.get("path_template", ""), **detail)
+    return status, description, error_id, _extra(error)
+
+
+def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Turn any error into a TAXII error."""
+    status, description, error_id, extra = judge(request, error)
     body, headers = error_answer(status, description, error_id=error_id)
-    return Response(body, status_code=status, headers={**headers, **_extra(error)}, media_type=MEDIA_TYPE)
+    return Response(body, status_code=status, headers={**headers, **extra}, media_type=MEDIA_TYPE)
 
 
 def _status_of(error: Exception) -> tuple[int, str | None]:

@@ -79,7 +79,8 @@ class Front:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = message["status"]
-                message["headers"] = [*message["headers"], *extra]
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in extra if one[0] not in given)]
             await send(message)
 
         refusal = self._refusal(scope)

@@ -1,0 +1,132 @@
+"""Languages of the console: catalogues, and dates and numbers as each writes them.
+
+English is the source language and stands in the templates. Every other language is one file,
+``locale/<tag>.po``, and nothing else: :data:`LANGUAGES` is what lies there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from markupsafe import Markup, escape
+
+SOURCE: Final = "en"
+NONE: Final = "\u2013"
+"""What stands where there is no instant."""
+_FOLDER: Final = resources.files("titian.web.console") / "locale"
+LANGUAGES: Final = (SOURCE, *sorted(one.name[:-3] for one in _FOLDER.iterdir() if one.name.endswith(".po")))
+"""Tags of the languages that the console speaks (BCP 47)."""
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(tag: str) -> NullTranslations:
+    """The catalogue of a language; a text that it lacks comes back in English."""
+    if tag == SOURCE:
+        return NullTranslations()
+    with (_FOLDER / f"{tag}.po").open("rb") as file:
+        read = read_po(file, locale=tag.replace("-", "_"))
+    compiled = io.BytesIO()
+    write_mo(compiled, read)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def choose(chosen: str | None, accept_language: str, default: str = SOURCE) -> str:
+    """The language to speak: the person's own choice, else the browser's (RFC 9110 section 12.5.4), else the node's.
+
+    >>> choose(None, "fr;q=0.9, en-GB;q=0.5"), choose("en", "")
+    ('en', 'en')
+    """
+    if chosen in LANGUAGES:
+        return chosen
+    weights: dict[str, float] = {}
+    for part in accept_language[:1000].split(","):
+        tag, _, parameter = part.partition(";")
+        label, _, value = parameter.strip().partition("=")
+        try:
+            weight = float(value) if label.strip() == "q" else 1.0
+        except ValueError:
+            weight = 0.0
+        primary = tag.strip().lower().partition("-")[0]
+        primary = "id" if primary == "in" else primary
+        if primary in LANGUAGES and weight > weights.get(primary, 0.0):
+            weights[primary] = weight
+    return max(weights, key=lambda tag: weights[tag], default=default if default in LANGUAGES else SOURCE)
+
+
+@lru_cache(maxsize=1)
+def zones() -> tuple[str, ...]:
+    """The names of the time zones that can be chosen."""
+    return tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
+
+
+@lru_cache(maxsize=64)
+def zone_of(name: str | None) -> tzinfo:
+    """A time zone by its name; UTC for one that is not known."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+class Formats:
+    """Dates and numbers as a language writes them, in a time zone. Instants are microseconds since the Unix epoch."""
+
+    def __init__(self, tag: str, zone: str | None, clock: Callable[[], int]) -> None:
+        self.locale = Locale.parse(tag.replace("-", "_"))
+        self.zone = zone_of(zone)
+        self._clock = clock
+
+    def instant(self, at: int | None) -> Markup:
+        """An instant in the reader's zone, with UTC at hand in the title and for machines."""
+        if at is None:
+            return escape(NONE)
+        utc = datetime.fromtimestamp(at / 1e6, UTC)
+        shown = format_datetime(utc, "medium", tzinfo=self.zone, locale=self.locale)
+        return self._time(utc, shown)
+
+    def day(self, at: int | None) -> Markup:
+        """The day of an instant."""
+        if at is None:
+            return escape(NONE)
+        utc = datetime.fromtimestamp(at / 1e6, UTC)
+        return self._time(utc, format_date(utc.astimezone(self.zone), "medium", locale=self.locale))
+
+    def ago(self, at: int | None) -> Markup:
+        """How long ago an instant is, or in how long it comes."""
+        if at is None:
+            return escape(NONE)
+        utc = datetime.fromtimestamp(at / 1e6, UTC)
+        seconds = (at - self._clock()) / 1e6
+        return self._time(utc, format_timedelta(int(seconds), add_direction=True, locale=self.locale))
+
+    @staticmethod
+    def _time(utc: datetime, shown: str) -> Markup:
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            utc.strftime("%Y-%m-%dT%H:%M:%SZ"), utc.strftime("%Y-%m-%d %H:%M:%S UTC"), shown
+        )
+
+    def number(self, value: int | float) -> str:
+        """A number with the separators of the language."""
+        return format_decimal(value, locale=self.locale)
+
+    def span(self, micros: int | None) -> str:
+        """A length of time in words, from microseconds."""
+        return NONE if micros is None else format_timedelta(micros // 1_000_000, locale=self.locale)
+
+
+def name_of(tag: str) -> str:
+    """What a language calls itself."""
+    return str(Locale.parse(tag.replace("-", "_")).get_display_name() or tag).capitalize()

@@ -1,0 +1,127 @@
+"""Signing in and out, and how the console speaks to somebody: language and time zone."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.response.base import ASGIResponse
+from litestar.types import ControllerRouterHandler
+
+from titian.core.errors import Forbidden
+from titian.core.login import HELD, PasswordHeld, Start
+from titian.core.people import Session
+from titian.node import Node
+from titian.web.console.form import Form
+from titian.web.console.guard import (
+    COOKIE,
+    LANGUAGE,
+    ZONE,
+    Analyst,
+    AnyRequest,
+    Guard,
+    Visitor,
+    local,
+)
+from titian.web.console.language import LANGUAGES, zones
+from titian.web.console.render import keep_session, page, redirect, set_cookie
+from titian.web.console.sealed import Sealer
+
+_YEAR: Final = 365 * 86_400
+
+
+@get("/sign-in", sync_to_thread=True)
+def sign_in(request: AnyRequest, visitor: NamedDependency[Visitor], node: NamedDependency[Node]) -> ASGIResponse:
+    """Ask for name and password. The visitor gets a cookie that the form's token is bound to."""
+    return _asking(request, visitor, node, back=local(request.query_params.get("next", "/")))
+
+
+def _asking(
+    request: AnyRequest, visitor: Visitor, node: Node, *, back: str, name: str = "", error: str = "", status: int = 200
+) -> ASGIResponse:
+    return page(
+        request, visitor, "sign_in/index.html", status=status,
+        next=back, name=name, error=error, people=bool(node.people.list()),
+    )  # fmt: skip
+
+
+@post("/sign-in", status_code=200, sync_to_thread=True)
+def take_password(
+    request: AnyRequest, visitor: NamedDependency[Visitor], node: NamedDependency[Node],
+    guard: NamedDependency[Guard], form: NamedDependency[Form],
+) -> ASGIResponse:  # fmt: skip
+    """Take name and password: a code is asked for, or the session begins."""
+    guard.sign_in(request)
+    name, back = form.text("name", most=200), local(form.text("next", most=2000))
+    try:
+        reached = node.people.password(Start().named(name), form.raw("password", most=2000))
+    except Forbidden:
+        said = visitor.gettext(
+            "This sign-in is not accepted: what was given does not fit an open account, or came too often."
+        )
+        return _asking(request, visitor, node, back=back, name=name, error=said, status=422)
+    if isinstance(reached, PasswordHeld):
+        state = _sealer(node).seal(reached, seconds=HELD // 1_000_000)
+        return page(request, visitor, "sign_in/code.html", next=back, state=state, error="")
+    return begin(reached, back, secure=visitor.secure)
+
+
+@post("/sign-in/code", status_code=200, sync_to_thread=True)
+def take_code(
+    request: AnyRequest, visitor: NamedDependency[Visitor], node: NamedDependency[Node],
+    guard: NamedDependency[Guard], form: NamedDependency[Form],
+) -> ASGIResponse:  # fmt: skip
+    """Take the code of the authenticator, and begin the session."""
+    guard.sign_in(request)
+    back = local(form.text("next", most=2000))
+    held = _sealer(node).open(form.text("state", most=8000), PasswordHeld)
+    try:
+        if held is None:
+            raise Forbidden("The password was given too long ago.")
+        session = node.people.code(held, form.text("code", most=20))
+    except Forbidden:
+        said = visitor.gettext(
+            "This sign-in is not accepted: what was given does not fit an open account, or came too often."
+        )
+        return _asking(request, visitor, node, back=back, error=said, status=422)
+    return begin(session, back, secure=visitor.secure)
+
+
+def _sealer(node: Node) -> Sealer:
+    return Sealer(node.record.secret, "sign-in")
+
+
+def begin(session: Session, back: str, *, secure: bool) -> ASGIResponse:
+    """Begin a session in the browser and go on."""
+    response = redirect(back)
+    keep_session(response, session.token, secure=secure)
+    return response
+
+
+@post("/sign-out", status_code=200, sync_to_thread=True)
+def sign_out(analyst: NamedDependency[Analyst], node: NamedDependency[Node]) -> ASGIResponse:
+    """End the session, here and in the node."""
+    node.people.sign_out(analyst.session.token)
+    response = redirect("/sign-in")
+    set_cookie(response, COOKIE, "", secure=analyst.secure, seconds=0)
+    response.headers.add("clear-site-data", '"cache"')
+    return response
+
+
+@post("/manners", status_code=200, sync_to_thread=True)
+def manners(visitor: NamedDependency[Visitor], form: NamedDependency[Form]) -> ASGIResponse:
+    """Choose language and time zone."""
+    response = redirect(local(form.text("next", most=2000)))
+    chosen, zone = form.text("language", most=20), form.text("zone", most=100)
+    if chosen in LANGUAGES:
+        set_cookie(response, LANGUAGE, chosen, secure=visitor.secure, seconds=_YEAR)
+    if zone in zones():
+        set_cookie(response, ZONE, zone.replace("/", "%2F"), secure=visitor.secure, seconds=_YEAR)
+    return response
+
+
+def sign_in_routes() -> list[ControllerRouterHandler]:
+    """The pages of this module."""
+    handlers: list[Any] = [sign_in, take_password, take_code, sign_out, manners]
+    return handlers
