@@ -41,7 +41,6 @@ LOCK_FILES = {
     "Pipfile.lock",
     "pylock.toml",
     "yarn.lock",
-    "package-lock.json",
 }
 """Formats that record where each package was fetched from."""
 
