@@ -47,3 +47,8 @@ pin:
 # move every pin to the newest version
 upgrade:
     uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate --quiet --upgrade --output-file constraints.txt
+
+# add the console's texts to the catalogue of each language; what is new in one is empty, and a test says so
+catalogues:
+    mkdir -p build && pybabel -q extract -F babel.cfg -k N_ -k pgettext:1c,2 --no-location --sort-output -o build/console.pot .
+    for each in src/titian/web/console/locale/*.po; do pybabel -q update --no-fuzzy-matching --omit-header -i build/console.pot -l "$(basename "$each" .po)" -o "$each"; done

@@ -64,8 +64,10 @@ class _ReadNode(ServedNode):
 
     def delivered(self) -> int:
         """How many deliveries are recorded."""
-        with open_node(self.home, environment={}) as node, node.store.reading() as tx:
-            row = tx.one("SELECT count(*) FROM ledger_entries WHERE kind = 'delivery'")
+        with open_node(self.home, environment={}) as node:
+            node.store.settle()
+            with node.store.reading() as tx:
+                row = tx.one("SELECT count(*) FROM ledger_entries WHERE kind = 'delivery'")
         return int(row[0]) if row else 0
 
 

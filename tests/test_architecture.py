@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Beside the node, because only making and migrating one needs Alembic, which is slow to load.
     "setup": frozenset({"core", "settings", "node", "setup", *PARTS}),
     # The faces speak with the node, and with the formats and verbs that it hands out; never with a store.
-    "web": frozenset({"core", "settings", "node", "setup", "web", *PARTS} - {"store", "lake"}),
+    "web": frozenset({"", "core", "settings", "node", "setup", "web", *PARTS} - {"store", "lake"}),
     "cli": frozenset({"", "core", "settings", "node", "setup", "cli", *PARTS} - {"store", "lake"}),
     # The package itself: its public names.
     "": frozenset({"", "core", "settings", "node", "setup", *PARTS} - {"store", "lake"}),

@@ -24,6 +24,7 @@ from titian.exchange.agree import Agree
 from titian.exchange.arrive import Arrive, ByHand
 from titian.exchange.bundle import Bundles
 from titian.exchange.carry import Carry
+from titian.exchange.glance import Glance
 from titian.exchange.hold import Hold
 from titian.exchange.ledger_verbs import Inspect
 from titian.exchange.mark import Mark
@@ -37,6 +38,7 @@ from titian.exchange.submit import Submit
 from titian.exchange.subscribe import Subscribe
 from titian.exchange.withdraw import Withdraw, follow, narrowed
 from titian.exchange.witness import Witness
+from titian.exchange.write import Write
 from titian.settings import FILE, Settings, read_settings
 from titian.store.acts import Acts
 from titian.store.admin import Collections, Keys
@@ -44,26 +46,32 @@ from titian.store.arrivals import StoreArrivals
 from titian.store.backup import Backup
 from titian.store.bundles import StoreBundles
 from titian.store.committer import Committer
+from titian.store.counts import Counts
 from titian.store.database import Transaction
 from titian.store.deliveries import Deliveries
 from titian.store.directory import DirectoryBook, DirectoryStore
+from titian.store.flows import Flows
 from titian.store.gate import StoreGate
 from titian.store.handed import Handed
 from titian.store.heads import HeadFile
 from titian.store.health import Health
 from titian.store.intake import StoreIntake
+from titian.store.job_runner import JobRunner
 from titian.store.ledger_book import LedgerBook, key_changed
 from titian.store.ledger_desk import LedgerDesk
 from titian.store.peer_ledgers import PeerLedgers
 from titian.store.peers import Peers
 from titian.store.people import People
+from titian.store.reading import Reading
 from titian.store.registry import NodeRecord
+from titian.store.search import Find
 from titian.store.shelf import StoreCursors, StoreShelf
 from titian.store.sightings import StoreSightings
 from titian.store.signing import SigningKeys
 from titian.store.store import Store, now_micros
 from titian.store.subscriptions import Subscriptions
 from titian.store.view import Partners
+from titian.store.waiting import Waiting
 from titian.store.way_back import WayBack
 from titian.wire.files import FileFormats
 from titian.wire.peer_link import connect
@@ -87,7 +95,10 @@ class Node(msgspec.Struct, frozen=True):
     agreements: Agree
     exchange: Carry
     release: Release
+    glance: Glance
+    waiting: Waiting
     mark: Mark
+    write: Write
     withdraw: Withdraw
     retention: Retention
     health: Health
@@ -106,13 +117,20 @@ class Node(msgspec.Struct, frozen=True):
     inspect: Inspect
     subscribe: Subscribe
     bundles: Bundles
+    flows: Flows
+    find: Find
+    reading: Reading
     receive: Receive
     intake: StoreIntake
+    deliveries: Deliveries
+    jobs: JobRunner
+    counts: Counts
     committer: Committer
     store: Store
 
     def close(self) -> None:
         """Finish what is being written, and close the database."""
+        self.jobs.close()
         self.committer.close()
         self.store.close()
 
@@ -187,9 +205,11 @@ def open_node(
     collections = Collections(store)
     release = Release(gate)
     shelf = StoreShelf(store, added)
+    find = Find(store, withdraw.tick)
     identity = store.node.identity
     witness = Witness(peer_ledgers, lambda: (witness_name(identity), signing.signers(None, Role.WITNESS, clock())[0]))
-    back = WayBack(store, Deliveries(store, committer), withdraw.check_leaving)
+    deliveries = Deliveries(store, committer)
+    back = WayBack(store, deliveries, withdraw.check_leaving)
     subscribe = Subscribe(subscriptions, arrivals, arrive, witness, back, peers, connect)
     return Node(
         home=home,
@@ -202,7 +222,10 @@ def open_node(
         agreements=Agree(DirectoryBook(store, directory)),
         exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats(), withdraw),
         release=release,
+        glance=Glance(gate, release, handed),
+        waiting=Waiting(store),
         mark=Mark(gate),
+        write=Write(gate, Hold(shelf)),
         withdraw=withdraw,
         retention=Retention(gate),
         health=Health(store, home),
@@ -228,8 +251,14 @@ def open_node(
             correspondent=known,
             signer=lambda name: NamedSigner(name, SignatureType.ED25519, signing.signers(None, Role.LOG, clock())[0]),
         ),
+        flows=Flows(store),
+        find=find,
+        reading=Reading(store, find),
         receive=Receive(intake, clock),
         intake=intake,
+        deliveries=deliveries,
+        jobs=JobRunner(store),
+        counts=Counts(store),
         committer=committer,
         store=store,
     )

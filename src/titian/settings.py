@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -101,6 +102,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "json"
 
 
+class Origin(StrEnum):
+    """Where the value of a setting comes from."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+
+
+SECRETS: Final = frozenset({"database", "oidc_client_secret"})
+"""Settings that can hold a password: no page shows them."""
+
+
 class Row(msgspec.Struct, frozen=True):
     """One setting as documentation shows it."""
 
@@ -120,6 +133,21 @@ def rows() -> list[Row]:
         )
         table.append(Row(field.name, msgspec.json.encode(field.default).decode(), help_text))
     return table
+
+
+def origins(home: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Origin]:
+    """Where the value of each setting of the node in ``home`` comes from, by the setting's name."""
+    try:
+        held = tomllib.loads((home / FILE).read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        held = {}
+    found = {}
+    for field in msgspec.structs.fields(Settings):
+        if ENVIRONMENT + field.name.upper() in environment:
+            found[field.name] = Origin.ENVIRONMENT
+        else:
+            found[field.name] = Origin.FILE if field.name in held else Origin.DEFAULT
+    return found
 
 
 def read_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Settings:

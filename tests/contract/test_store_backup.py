@@ -27,7 +27,7 @@ from titian.node import open_node
 from titian.store import backup as backing
 from titian.store import restore as restoring
 from titian.store.archive import Archive, ArchiveWriter, Manifest
-from titian.store.backup import TABLES, Backup, Taken, quoted, read_ledgers
+from titian.store.backup import LEFT_OUT, TABLES, Backup, Taken, quoted, read_ledgers
 from titian.store.database import Database, Transaction, open_database
 from titian.store.heads import Head, HeadFile
 from titian.store.migrate import migrate
@@ -86,10 +86,10 @@ def _all(tx: Transaction, table: str, columns: list[str]) -> list[Any]:
 
 
 def test_every_table_of_the_schema_is_backed_up() -> None:
-    assert sorted(TABLES) == sorted(metadata.tables)
+    assert sorted((*TABLES, *LEFT_OUT)) == sorted(metadata.tables)
     place = {name: number for number, name in enumerate(TABLES)}
     for table in metadata.sorted_tables:
-        for key in table.foreign_keys:
+        for key in table.foreign_keys if table.name in place else ():
             assert place[key.column.table.name] < place[table.name], "what is referred to comes first"
 
 

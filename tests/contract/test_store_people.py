@@ -12,11 +12,11 @@ from store_support import START, Clock
 
 import titian.store.acts
 from titian.core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused, TitianError
-from titian.core.login import FAILURES, FIRST_LOCK, SENTENCE, STEP, PasswordHeld, Start
+from titian.core.login import FAILURES, FIRST_LOCK, SENTENCE, SESSION, STEP, PasswordHeld, Start
 from titian.core.passwords import Cost, totp_code
 from titian.core.people import Actor, Duty, Permission, Session, local_operator
 from titian.store.acts import Act, Acts
-from titian.store.people import NOBODY, PREFIX, SESSION, People
+from titian.store.people import NOBODY, PREFIX, People
 from titian.store.store import Store
 
 CHEAP = Cost(memory=32, passes=1)

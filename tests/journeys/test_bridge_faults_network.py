@@ -31,7 +31,9 @@ from support.faulty import (
     released,
 )
 from support.proxy import PASS, Fault, Proxy, truncated
+from titian.wire import peer_link
 from titian.wire.outbound_limits import Limits
+from titian.wire.peer_link import Connector
 
 OBJECTS = "/objects/"
 
@@ -68,6 +70,12 @@ def new_receiver(pair: Pair, proxy: Proxy, tmp_path: Path) -> Iterator[NewReceiv
     """Makes a receiver that has subscribed through the proxy, and has pulled nothing yet."""
     with receivers(pair, proxy.url, tmp_path) as make:
         yield make
+
+
+@pytest.fixture
+def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Has this process forget where collections of partners are, as one that starts anew."""
+    return lambda: monkeypatch.setattr(peer_link, "connect", Connector())
 
 
 def quick(**more: float) -> Limits:
@@ -158,10 +166,11 @@ PLACES = ("/taxii2/ ", "/collections/ ", OBJECTS, "/ledger/ ", "/checkpoint", "/
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fault", BREAKS.values(), ids=BREAKS)
 def test_wherever_it_breaks_somebody_is_told_and_the_next_pull_is_whole(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy, place: str, fault: Fault
+    new_receiver: NewReceiver, pair: Pair, proxy: Proxy, place: str, fault: Fault, forget: Callable[[], None]
 ) -> None:
     receiver = new_receiver()
     assert receiver.run().error is None
+    forget()
     verified = receiver.progress.verified
     release_more(pair.sender, 1)
     proxy.always(fault, match=place)
@@ -177,6 +186,24 @@ def test_wherever_it_breaks_somebody_is_told_and_the_next_pull_is_whole(
     assert receiver.progress.verified > verified
     assert receiver.evidence() == []
     receiver.adds_up()
+
+
+@pytest.mark.parametrize("how", ["cut", "500", "404"])
+def test_a_partner_whose_collection_has_moved_is_looked_for_anew(
+    new_receiver: NewReceiver, pair: Pair, proxy: Proxy, how: str
+) -> None:
+    receiver = new_receiver()
+    assert receiver.run().error is None
+    proxy.requests.clear()
+    proxy.always(BREAKS[how], match=OBJECTS)
+    assert receiver.run().error is not None
+    assert not any("/taxii2/ " in line for line in proxy.requests), "where it was is asked first"
+    proxy.heal()
+    proxy.requests.clear()
+    assert receiver.run().error is None
+    assert any("/taxii2/ " in line for line in proxy.requests)
+    assert any("/ledger/ " in line for line in proxy.requests)
+    assert receiver.held() == released(pair.sender, pair.collection)
 
 
 def test_a_page_that_is_repeated_at_the_next_pull_brings_nothing_new(
@@ -199,9 +226,10 @@ def test_a_page_that_is_repeated_at_the_next_pull_brings_nothing_new(
 
 @pytest.mark.parametrize("place", ["/taxii2/ ", "/collections/ ", OBJECTS, "/ledger/ ", "/checkpoint"])
 def test_a_redirect_is_never_followed(
-    new_receiver: NewReceiver, pair: Pair, proxy: Proxy, sender: Sender, place: str
+    new_receiver: NewReceiver, pair: Pair, proxy: Proxy, sender: Sender, place: str, forget: Callable[[], None]
 ) -> None:
     receiver = new_receiver()
+    forget()
     with Proxy(sender.port) as elsewhere:
         proxy.always(Fault(redirect=f"{elsewhere.url}/taxii2/"), match=place)
         ran = receiver.run()

@@ -7,7 +7,8 @@ Two ways to run it::
                                              in a fork of this process
     python faulty_process.py serve PLAN …    `titian serve …`, with what the file PLAN says, read again when it changes
 
-A *write* is a point before or after the COMMIT of a writing transaction, or before or after the renaming of a file.
+A *write* is a point before or after the COMMIT of a writing transaction, before or after the renaming of a file, or
+before or after what is appended to a journal.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Saboteur:
 
     def install(self) -> None:
         """Stand between this process and its disk and clock."""
-        saboteur, replace = self, os.replace
+        saboteur, replace, pwrite = self, os.replace, os.pwrite
 
         class Watched(sqlite3.Connection):
             writing = False
@@ -112,6 +113,13 @@ class Saboteur:
             replace(*args, **named)
             saboteur.write()
 
+        def written(*args: Any) -> int:
+            saboteur.write()
+            done = pwrite(*args)
+            saboteur.write()
+            return done
+
+        os.pwrite = written
         sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]
         os.replace = replaced
         named: dict[str, Any] = titian.node.open_node.__kwdefaults__ or {}

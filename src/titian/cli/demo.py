@@ -64,6 +64,7 @@ class Told(msgspec.Struct):
     keys: dict[str, str] = {}
     collections: dict[str, str] = {}
     sessions: dict[str, str] = {}
+    passwords: dict[str, str] = {}
     people: dict[str, Actor] = {}
     channel: str = ""
     campaign: str = ""
@@ -111,7 +112,7 @@ def demo(
                             "sessions": told.sessions, "sightings": bridge.sightings, "recalls": bridge.recalls,
                             "ledgers": bridge.ledgers})  # fmt: skip
             if not once:
-                for line in _invitation(url, told.collections["mofa-japan"], told.keys["mofa-japan"]):
+                for line in _invitation(url, told):
                     (warn if json else say)(line)
                 _stay(process)
     if not once:
@@ -210,10 +211,10 @@ def _load(node: Node, show: _Show) -> dict[str, str]:
 
 
 def _people(node: Node, operator: Actor, told: Told) -> tuple[Actor, Actor]:
-    """Two people, with passwords that nobody knows: the demo signs them in itself, and tells their sessions."""
+    """Two people. The demo signs them in itself, and tells their sessions, or their passwords where it stays up."""
     made = []
     for name, duty in (("releaser-one", Duty.RELEASER), ("analyst-one", Duty.ANALYST)):
-        password = secrets.token_urlsafe(24)
+        password = told.passwords[name] = secrets.token_urlsafe(12)
         node.people.add(name, duty, by=operator, password=password, why="titian demo")
         reached = node.people.password(Start().named(name), password)
         assert isinstance(reached, Session), "nobody here has a code"
@@ -347,13 +348,15 @@ def _cell(seen: Seen, identifier: str) -> str:
     return f"less {', '.join(removed)}" if removed else "a copy"
 
 
-def _invitation(url: str, collection: str, key: str) -> list[str]:
+def _invitation(url: str, told: Told) -> list[str]:
     """What to try, to be pasted as it stands: nothing is drawn around it, and no line is broken."""
-    place = f"{url}taxii2/api/collections/{collection}/"
+    place, key = f"{url}taxii2/api/collections/{told.collections['mofa-japan']}/", told.keys["mofa-japan"]
     return [
         "",
-        f"BNPT's node stays up at {url}taxii2/ (Ctrl-C ends it). Ask it as Japan does,",
-        "with curl:",
+        f"BNPT's node stays up (Ctrl-C ends it). Open {url} in a browser and sign in:",
+        *(f"  {name}  {password}" for name, password in sorted(told.passwords.items())),
+        "",
+        "Or ask it as Japan's node does, with curl:",
         "",
         f"curl -s -H 'Authorization: Bearer {key}' \\",
         "  -H 'Accept: application/taxii+json;version=2.1' \\",

@@ -115,8 +115,8 @@ def objection(facts: Facts, marking: Marking, expected: Expected) -> Objection |
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A page as it arrived: ``num`` is this node's number for it, ``count`` how many elements the sender handed over.
 
-    ``first`` and ``last`` are the sender's ``date_added`` of its ends (0 where it gave none), ``digest`` SHA-256 of all
-    elements joined by commas. ``collection`` is the number of the one that it is for.
+    ``first`` and ``last`` are the sender's ``date_added`` of its ends (0 where it gave none), ``digest`` is
+    :func:`titian.core.ledger.digest_of` of all elements. ``collection`` is the number of the one that it is for.
     """
 
     num: int = 0

@@ -224,7 +224,7 @@ class Running:
 
     >>> running = Running()
     >>> running.add(b"{}"); running.add(b"[]")
-    >>> running.digest == hashlib.sha256(b"{},[]").digest()
+    >>> running.digest == hashlib.sha256(hashlib.sha256(b"{}").digest() + hashlib.sha256(b"[]").digest()).digest()
     True
     """
 
@@ -234,14 +234,12 @@ class Running:
 
     def add(self, raw: bytes) -> None:
         """Take one more object in."""
-        if self.count:
-            self._hash.update(b",")
-        self._hash.update(raw)
+        self._hash.update(hashlib.sha256(raw).digest())
         self.count += 1
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the objects so far, joined by commas."""
+        """SHA-256 over the SHA-256 of each object so far."""
         return self._hash.digest()
 
 

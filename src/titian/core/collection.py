@@ -181,7 +181,8 @@ class Page(msgspec.Struct, frozen=True):
     """One page of objects: ``joined`` holds them separated by commas, byte for byte as they were received.
 
     ``first`` and ``last`` are the ``date_added`` of its ends, 0 when it is empty; ``more`` says that the
-    collection holds further objects of the same selection.
+    collection holds further objects of the same selection. ``digests`` has SHA-256 of each object, one behind the
+    other, where that was asked for.
     """
 
     joined: list[bytes]
@@ -189,6 +190,7 @@ class Page(msgspec.Struct, frozen=True):
     first: int
     last: int
     more: bool
+    digests: bytes | None = None
 
     def enclosed(self, prefix: bytes, suffix: bytes) -> bytes:
         """Return the whole page between ``prefix`` and ``suffix``, copied once: it is over a megabyte.

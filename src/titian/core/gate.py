@@ -46,8 +46,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     ``chosen`` are identifiers of objects, ``query`` the name of a saved query in their place; ``parties`` narrows the
     audience to some. ``previewed`` is what each party would see: a digest for each object under the identifier that
-    it is shown under. ``needs`` says why a second person has to approve, ``told`` which texts
-    name what is withheld, ``override`` why they may go all the same. A
+    it is shown under. ``needs`` says why a second person has to approve, ``told`` which texts name what is withheld,
+    ``override`` why they may go all the same. ``reason`` is why it is asked for, ``why`` why it was decided so. A
     standing rule holds ``until`` (exclusive). Instants are microseconds since the Unix epoch.
     """
 
@@ -64,6 +64,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     previewed: dict[str, dict[str, bytes]] = {}
     needs: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    reason: str | None = None
     override: str | None = None
     until: int | None = None
     decider: str | None = None

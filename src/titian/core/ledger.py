@@ -8,7 +8,7 @@ bytes, so that a leaf tells nothing of its kind, its length, or whom it concerns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -155,16 +155,17 @@ def spread(some: Iterable[Run]) -> Iterator[int]:
         yield from range(one.first, one.first + one.count)
 
 
-def digest_of(objects: Sequence[bytes]) -> bytes:
-    """Return what stands in a delivery record for the objects that were handed over: SHA-256 of their bytes, joined
-    by commas as they stand in an envelope.
+def digest_of(objects: Iterable[bytes | msgspec.Raw]) -> bytes:
+    """Return what stands in a delivery record for the objects that were handed over: SHA-256 over the SHA-256 of each,
+    in their order. Who keeps those of its objects need not read a page again to know it.
 
-    >>> digest_of([b"{}", b"[]"]) == hashlib.sha256(b"{},[]").digest()
+    >>> two = hashlib.sha256(b"{}").digest() + hashlib.sha256(b"[]").digest()
+    >>> digest_of([b"{}", b"[]"]) == hashlib.sha256(two).digest() == digest_over(two)
     True
     """
-    digest = hashlib.sha256()
-    for index, one in enumerate(objects):
-        if index:
-            digest.update(b",")
-        digest.update(one)
-    return digest.digest()
+    return digest_over(b"".join([hashlib.sha256(one).digest() for one in objects]))
+
+
+def digest_over(digests: bytes) -> bytes:
+    """Return :func:`digest_of` from the SHA-256 of each object, one behind the other."""
+    return hashlib.sha256(digests).digest()

@@ -4,7 +4,8 @@
 
     Start ── name ──────▶ Named ── password ──▶ PasswordHeld ── code ──▶ SignedIn
       │                     └───── password, where no code is wanted ──▶ SignedIn
-      └── identity (OpenID Connect) ───────────────────────────────────▶ SignedIn
+      ├── identity (OpenID Connect) ───────────────────────────────────▶ SignedIn
+      └── passkey ─────────────────────────────────────────────────────▶ SignedIn
     every step can end in Refused
 
 Each step is given the person's row as it is now, read again, and judges all of it: whether the account exists, is
@@ -20,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from titian.core.passkey import Passkey, Shown
 from titian.core.people import Person
 
 SENTENCE: Final = "This sign-in is not accepted: what was given does not fit an open account, or came too often."
@@ -31,8 +33,10 @@ FIRST_LOCK: Final = 60_000_000
 """Microseconds of the first lock; each further failure doubles it."""
 LONGEST_LOCK: Final = 3_600_000_000
 """Microseconds of a lock at most: long enough against guessing, short enough not to be a way to shut somebody out."""
+SESSION: Final = 8 * 3600 * 1_000_000
+"""Microseconds that a session lasts."""
 HELD: Final = 300_000_000
-"""Microseconds that a proven password waits for its code."""
+"""Microseconds that a proven password waits for its code, and a challenge for its answer."""
 WINDOW: Final = (0, -1, 1)
 """Time steps around now whose code is taken: clocks differ, and typing takes time."""
 STEP: Final = 30_000_000
@@ -55,6 +59,9 @@ class Reason(StrEnum):
     CODE = "wrong code"
     CHANGED = "account changed meanwhile"
     LATE = "code came too late"
+    PASSKEY = "wrong passkey"
+    REPLAYED = "challenge answered before"
+    COUNTER = "passkey counts backwards"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -73,10 +80,12 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """The end with a session for ``person``. ``totp_step`` is to be written, so that its code is used up."""
+    """The end with a session for ``person``. ``totp_step`` is to be written, so that its code is used up; ``shown`` is,
+    where a passkey signed in, so that its challenge is."""
 
     person: str
     totp_step: int
+    shown: Shown | None = None
 
 
 class PasswordHeld(msgspec.Struct, frozen=True):
@@ -149,6 +158,29 @@ class Start(msgspec.Struct, frozen=True):
         if person.disabled is not None:
             return Refused(Reason.DISABLED, person.id)
         return SignedIn(person.id, person.totp_step)
+
+    def passkey(self, person: Person | None, held: Passkey | None, shown: Shown | None, at: int) -> SignedIn | Refused:
+        """Take what a passkey has shown, ``None`` when it does not fit. ``held`` is its row and ``person`` the row of
+        whose it is, both as they are now; ``at`` in microseconds.
+
+        A signature is no guess: what holds of :meth:`identity` and locks holds here. The authenticator has asked for a
+        finger or a number, so no code comes after it. Each challenge is answered once, in the order in which they were
+        made: so it needs no list of those that were (Web Authentication section 7.2, steps 12 and 22).
+        """
+        if person is None or held is None or held.person != person.id:
+            return Refused(Reason.UNKNOWN)
+        if person.disabled is not None:
+            return Refused(Reason.DISABLED, person.id)
+        if shown is None or shown.handle not in {None, person.id}:
+            return Refused(Reason.PASSKEY, person.id)
+        if shown.challenged <= held.challenged:
+            return Refused(Reason.REPLAYED, person.id)
+        if at >= shown.challenged + HELD:
+            return Refused(Reason.LATE, person.id)
+        # A counter that stands still or goes back is that of a copy; 0 and 0 is one that does not count.
+        if (shown.count or held.count) and shown.count <= held.count:
+            return Refused(Reason.COUNTER, person.id)
+        return SignedIn(person.id, person.totp_step, shown)
 
 
 def _shut(person: Person, at: int) -> Refused | None:

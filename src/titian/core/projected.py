@@ -43,6 +43,10 @@ class Projection(msgspec.Struct, frozen=True):
         """The ``modified`` of an object as it is held, None for what has none."""
         return self._facts[identifier].version
 
+    def personal(self) -> list[str]:
+        """Identifiers of what goes and describes a natural person, as they are held."""
+        return [one for one in self.released if self._facts[one].personal]
+
     def objects(self, graph: Graph) -> Iterator[tuple[str, bytes]]:
         """Yield each object as it goes out, after the identifier of what it was made from."""
         yield from self.additions.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -29,7 +29,7 @@ from titian.core.errors import NotFound, Refused
 from titian.core.gate import Gate, HeldGraph, Session
 from titian.core.ledger import digest_of
 from titian.core.people import Actor
-from titian.core.survey import Held, Survey
+from titian.core.survey import Facts, Held, Survey
 from titian.core.view import SetAside
 from titian.exchange.hold import BATCH, judge, reject
 
@@ -50,9 +50,16 @@ class Arrivals(Protocol):
         ...
 
     def settle(
-        self, arrival: Arrival, accepted: Sequence[Incoming], aside: Sequence[SetAside], agreement: str
+        self,
+        arrival: Arrival,
+        accepted: Sequence[Incoming],
+        aside: Sequence[SetAside],
+        agreement: str,
+        *,
+        beside: Callable[[Any, Sequence[Appended]], object],
     ) -> list[Appended]:
-        """Take in what was accepted and put the rest into the quarantine, in one transaction."""
+        """Take in what was accepted and put the rest into the quarantine, and do something beside it, all in one
+        transaction."""
         ...
 
     def quarantine(self, *, state: str | None = "waiting", limit: int = 1000) -> list[Quarantined]:
@@ -102,9 +109,28 @@ class ArriveReport(msgspec.Struct):
         for name, count in other.reasons.items():
             self.reasons[name] = self.reasons.get(name, 0) + count
 
+    def count(self, done: Iterable[Appended]) -> None:
+        """Add what became of what was taken in."""
+        for one in done:
+            if one.outcome is Outcome.ADDED:
+                self.accepted += 1
+            elif one.outcome is Outcome.KNOWN:
+                self.known += 1
+            else:
+                self.quarantined += 1
+                code = "conflict" if one.outcome is Outcome.CONFLICT else one.why.partition(":")[0]
+                self.reasons[code] = self.reasons.get(code, 0) + 1
+
 
 ANY: Final = 1 << 62
 """No quota."""
+
+Counted = Callable[[Any, ArriveReport], object]
+"""Is handed what became of a page in the transaction that takes it in."""
+
+
+def _uncounted(_tx: Any, _report: ArriveReport) -> None:
+    pass
 
 
 class Arrive:
@@ -127,20 +153,31 @@ class Arrive:
             report.add(self.judge(kept, agreement, batch, quota=quota - report.read))
         return report
 
-    def judge_waiting(self, subscription: str, agreement: str, *, quota: int = ANY) -> ArriveReport:
-        """Judge the pages of a subscription that are not judged yet: what a crash has left."""
+    def unjudged(self, subscription: str) -> list[Arrival]:
+        """The pages of a subscription that are not judged yet: what a crash has left."""
+        return self._arrivals.waiting(subscription)
+
+    def judge_waiting(self, subscription: str, agreement: str) -> ArriveReport:
+        """Judge the pages of a subscription that are not judged yet."""
         report = ArriveReport()
-        for arrival in self._arrivals.waiting(subscription):
-            report.add(self.judge(arrival, agreement, quota=quota - report.read))
+        for arrival in self.unjudged(subscription):
+            report.add(self.judge(arrival, agreement))
         return report
 
     def judge(
-        self, arrival: Arrival, agreement: str, objects: Sequence[bytes] | None = None, *, quota: int = ANY
+        self,
+        arrival: Arrival,
+        agreement: str,
+        objects: Sequence[bytes] | None = None,
+        *,
+        quota: int = ANY,
+        beside: Counted = _uncounted,
     ) -> ArriveReport:
         """Judge one page that is kept; after that, each object of it is held or in the quarantine.
 
         :param objects: those of the page, where they are at hand.
         :param quota: how many more objects are taken; what is beyond that goes to the quarantine.
+        :param beside: is handed what is returned, in the transaction that takes the page in.
         """
         raws = self._arrivals.objects(arrival) if objects is None else objects
         with self._gate.reading() as session:
@@ -149,15 +186,12 @@ class Arrive:
         for one in aside:
             code = one.reason.partition(":")[0]
             report.reasons[code] = report.reasons.get(code, 0) + 1
-        for done in self._arrivals.settle(arrival, accepted, aside, agreement):
-            if done.outcome is Outcome.ADDED:
-                report.accepted += 1
-            elif done.outcome is Outcome.KNOWN:
-                report.known += 1
-            else:
-                report.quarantined += 1
-                code = "conflict" if done.outcome is Outcome.CONFLICT else done.why.partition(":")[0]
-                report.reasons[code] = report.reasons.get(code, 0) + 1
+
+        def count(tx: Any, done: Sequence[Appended]) -> None:
+            report.count(done)
+            beside(tx, report)
+
+        self._arrivals.settle(arrival, accepted, aside, agreement, beside=count)
         return report
 
     def objections(self, session: Session, party: str, agreement: str, raws: Sequence[bytes]) -> list[Objection | None]:
@@ -165,8 +199,8 @@ class Arrive:
         expected, refusal = _expected(session, party, agreement)
         if expected is None:
             return [refusal] * len(raws)
-        survey = _survey(session, raws)
-        return [objection(facts, survey.marking(facts.marks), expected) for facts in survey.extend(_held(raws))]
+        survey, found = _survey(session, raws)
+        return [objection(facts, survey.marking(facts.marks), expected) for facts in found]
 
     # ── the quarantine, for people ────────────────────────────────────────────────────────────────────────
 
@@ -240,15 +274,14 @@ class ByHand:
         return report
 
 
-def _held(raws: Sequence[bytes]) -> Iterable[Held]:
-    return (Held("", raw) for raw in raws)
-
-
-def _survey(session: Session, raws: Sequence[bytes]) -> Survey:
-    """A survey that knows what the markings of these objects mean: those that are held, and those that come along."""
-    survey = Survey(session.definitions())
-    survey.extend(Held("", raw) for raw in raws if b'"marking-definition"' in raw)
-    return survey
+def _survey(session: Session, raws: Sequence[bytes]) -> tuple[Survey, list[Facts]]:
+    """What is known of some objects, and a survey that knows what their markings mean: those that come along before
+    those that are held. Only what they bear is looked for, by its identifier: what is held of others costs nothing."""
+    survey = Survey()
+    facts = survey.extend(Held("", raw) for raw in raws)
+    named = {mark for one in facts for mark in one.marks if mark.startswith("marking-definition--")}
+    survey.extend(session.find(named - survey.definitions.keys()))
+    return survey, facts
 
 
 def _expected(session: Session, party: str, agreement: str) -> tuple[Expected | None, Objection | None]:
@@ -278,8 +311,7 @@ def _sort(
     expected, refusal = _expected(session, arrival.party, agreement)
     if expected is None:
         return [], [*aside, *(SetAside(one.id, str(refusal), one.raw) for one in valid)]
-    survey = _survey(session, [one.raw for one in valid])
-    facts = survey.extend(_held([one.raw for one in valid]))
+    survey, facts = _survey(session, [one.raw for one in valid])
     claimed = {one.id for one in facts if one.creator == expected.own}
     ours = session.find(claimed) if claimed else None
     for item, each in zip(valid, facts, strict=True):

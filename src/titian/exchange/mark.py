@@ -95,7 +95,7 @@ class Mark:
             raise InvalidInput("No marking is given.", advice="Give --tlp, --releasable-to, --purpose, --expires …")
         checked(wish.handling)
         with self._gate.writing() as session:
-            wish = msgspec.structs.replace(wish, handling=_understood(session, wish.handling))
+            wish = msgspec.structs.replace(wish, handling=understood(session, wish.handling))
             chosen = choose(session, references)
             ids, theirs, directory = _sorted_out(session, chosen, references)
             markings = _Markings(session, chosen, wish)
@@ -167,7 +167,7 @@ def _write(session: Session, chosen: Chosen, ids: Collection[str], markings: _Ma
     return written
 
 
-def _understood(session: Session, handling: Handling) -> Handling:
+def understood(session: Session, handling: Handling) -> Handling:
     """What a person means by a handling, now: recipients by their identifiers, and an end that is still to come."""
     if handling.expires is not None and Timestamp.parse(handling.expires).micros <= session.at:
         raise InvalidInput(

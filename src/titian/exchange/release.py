@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -26,39 +26,12 @@ from titian.core.release import terms_for
 from titian.core.stix import Timestamp, examine
 from titian.core.tlp import Tlp
 from titian.exchange.choose import Chosen, choose, find
+from titian.exchange.seen import Preview as Preview
+from titian.exchange.seen import Seen as Seen
+from titian.exchange.seen import changed_since, told_by
 
 _UNDISCUSSED: Final = frozenset({Tlp.CLEAR, Tlp.GREEN})
 """Levels that may go without a second person, if nothing else asks for one."""
-_SHOWN: Final = 5
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """What one party would see: the projection, and the texts that tell what it withholds."""
-
-    party: str
-    name: str
-    projection: Projection
-    mentions: tuple[Mention, ...]
-    fingerprint: dict[str, bytes]
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a second person has to look at a text first."""
-        return bool(self.mentions)
-
-
-class Preview(msgspec.Struct, frozen=True):
-    """What each party of an audience would see, and why a second person would have to approve."""
-
-    agreement: Agreement
-    chosen: tuple[str, ...]
-    seen: tuple[Seen, ...]
-    needs: tuple[str, ...]
-
-    @property
-    def blocked(self) -> bool:
-        """Whether it is blocked for any party."""
-        return any(one.blocked for one in self.seen)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -121,10 +94,12 @@ class Release:
         parties: Sequence[str] | None = None,
         purposes: Sequence[str] | None = None,
         override: str | None = None,
+        reason: str | None = None,
     ) -> Outcome:
         """Ask for a release. Where nobody else has to approve it, it is carried out at once, in one transaction.
 
         :param override: why a text that tells what is withheld may go all the same; a second person decides.
+        :param reason: why it is asked for, as whoever decides on it reads.
         :raises Refused: when a text blocks it and there is no override, or nothing would go to anybody.
         """
         _allow(actor, Permission.REQUEST_RELEASE)
@@ -144,22 +119,25 @@ class Release:
                 purposes=None if purposes is None else tuple(purposes),
                 parties=None if parties is None else tuple(one.party for one in preview.seen),
                 previewed={one.party: one.fingerprint for one in preview.seen},
-                needs=preview.needs, told=_told_by(preview), override=override if preview.blocked else None,
+                needs=preview.needs, told=told_by(preview), reason=reason,
+                override=override if preview.blocked else None,
             )  # fmt: skip
-            session.record(actor.id, "request-release", request.id, override or "", _told(request))
+            session.record(actor.id, "request-release", request.id, override or reason or "", _told(request))
             if request.needs:
                 session.keep_request(request)
                 return Outcome(request)
             return self._carry_out(session, actor, request, preview.seen, graph)
 
-    def approve(self, actor: Actor, identifier: str) -> Outcome:
-        """Approve a request and carry it out, in one transaction, if everybody sees exactly what was previewed.
+    def approve(self, actor: Actor, identifier: str, why: str | None = None) -> Outcome:
+        """Approve a request and carry it out, in one transaction, if everybody sees exactly what was previewed; ``why``
+        is kept with it.
 
         :raises Forbidden: for the one who asked. :raises Refused: when something has changed since; the request is
             then over, and says what did.
         """
         with self._gate.writing() as session:
             request = self._decidable(session, actor, identifier)
+            request = msgspec.structs.replace(request, why=why or request.why)
             if request.until is not None:
                 return self._stand(session, actor, request)
             try:
@@ -167,7 +145,7 @@ class Release:
             except (InvalidInput, NotFound, Refused) as error:
                 changed = error.message
             else:
-                difference = _changed_since(request, preview)
+                difference = changed_since(request, preview)
                 if difference is None:
                     return self._carry_out(session, actor, request, preview.seen, graph)
                 changed = difference
@@ -452,13 +430,6 @@ def _has_released(session: Session, agreement: str, party: str) -> bool:
     return collection is not None and session.serves(collection, besides=MESSAGES)
 
 
-def _told_by(preview: Preview) -> tuple[str, ...]:
-    """The texts that name what is withheld: to whom, where, and what."""
-    return tuple(
-        sorted({f"{one.party}: {m.path} of {m.id} names {m.value!r}" for one in preview.seen for m in one.mentions})
-    )
-
-
 def _decided(request: Request, state: State, actor: Actor, at: int, why: str | None) -> Request:
     return msgspec.structs.replace(request, state=state, decider=actor.id, decider_name=actor.name, decided=at, why=why)
 
@@ -469,28 +440,3 @@ def _told(request: Request) -> dict[str, object]:
         "chosen": len(request.chosen),
         "parties": {party: len(shown) for party, shown in request.previewed.items()},
     }
-
-
-def _changed_since(request: Request, preview: Preview) -> str | None:
-    """Say what is different from what was requested, or nothing."""
-    changed = _difference(request.previewed, {one.party: one.fingerprint for one in preview.seen})
-    further = sorted(set(_told_by(preview)) - set(request.told))
-    if changed is None and further:
-        changed = f"A text now names what is withheld: {further[0]}."
-    return changed
-
-
-def _difference(before: Mapping[str, Mapping[str, bytes]], now: Mapping[str, Mapping[str, bytes]]) -> str | None:
-    """Say what is different from the preview, or nothing."""
-    told = []
-    for party in sorted({*before, *now}):
-        one, other = before.get(party, {}), now.get(party, {})
-        for word, ids in (
-            ("no longer goes", one.keys() - other.keys()),
-            ("is new", other.keys() - one.keys()),
-            ("says something else", {i for i in one.keys() & other.keys() if one[i] != other[i]}),
-        ):
-            if ids:
-                more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
-                told.append(f"{', '.join(sorted(ids)[:_SHOWN])}{more} {word} (to {party})")
-    return "; ".join(told) + "." if told else None

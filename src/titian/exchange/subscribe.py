@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 
 from titian.core.arrival import Arrival
 from titian.core.collection import Collection
 from titian.core.errors import InvalidInput, InvalidTimestamp, NotFound, PeerUntrusted, Refused, TitianError
-from titian.core.notes import VerifierKey
 from titian.core.party import Directory
-from titian.core.peer_ledger import Listed, Listing
+from titian.core.peer_ledger import Listed
 from titian.core.people import Actor
 from titian.core.recall import Policy
 from titian.core.stix import Timestamp
 from titian.core.subscription import DAY, MINUTE, SHORTEST, Gap, Progress, Subscription, Terms, next_try
 from titian.exchange.arrive import Arrive, ArriveReport
-from titian.exchange.witness import Broken, Ledger, Witness
+from titian.exchange.subscribe_ports import Arrivals, Back, Book, Connect, InHand, Link, Peers
+from titian.exchange.witness import COSIGN_AGAIN, Broken, Witness
 
 LEASE: Final = 10 * MINUTE
 """How long a pull stays in hand without a sign of life."""
@@ -30,184 +30,6 @@ NEVER: Final = 1 << 62
 _GRACE: Final = 2 * MINUTE
 """After this, a page without a record in the sender's ledger is a gap: the ledger is at most a minute behind."""
 _COLLECTION_NAME: Final = 120
-
-
-class RemotePage(Protocol):
-    """A page from a partner: see :class:`titian.wire.taxii_page.Page`."""
-
-    @property
-    def objects(self) -> Sequence[bytes]:
-        """The bytes of each object that is new here."""
-        ...
-
-    @property
-    def skipped(self) -> Sequence[tuple[int, str]]:
-        """Position and reason of what is no object."""
-        ...
-
-    @property
-    def spoiled(self) -> dict[int, bytes]:
-        """The bytes of that."""
-        ...
-
-    @property
-    def handed(self) -> int:
-        """How many elements were sent."""
-        ...
-
-    @property
-    def digest(self) -> bytes:
-        """The digest of all of them."""
-        ...
-
-    @property
-    def first(self) -> str | None:
-        """The ``date_added`` of the first, as a TAXII timestamp."""
-        ...
-
-    @property
-    def last(self) -> str | None:
-        """The same of the last."""
-        ...
-
-
-class Remote(Protocol):
-    """A partner's collection."""
-
-    @property
-    def name(self) -> str:
-        """Which collection of which server."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """What the partner calls it."""
-        ...
-
-    @property
-    def identifier(self) -> str:
-        """Its id there."""
-        ...
-
-    def pages(self, state: bytes | None) -> Iterator[tuple[RemotePage, bytes]]:
-        """Pages after ``state``, each with the state to keep once it is stored."""
-        ...
-
-
-class Link(Protocol):
-    """An open connection to a partner (:class:`titian.wire.peer_link.PeerLink`)."""
-
-    def collection(self) -> Remote:
-        """The collection that is subscribed to."""
-        ...
-
-    def listing(self) -> Listing | None:
-        """The partner's ledgers, None for a plain TAXII server."""
-        ...
-
-    def ledger(self, identifier: str) -> Ledger:
-        """One of them."""
-        ...
-
-    def send(self, inbox: str, objects: Iterable[bytes]) -> Iterator[tuple[int, list[tuple[str, str]]]]:
-        """Send objects back."""
-        ...
-
-
-Connect = Callable[[Terms, str], AbstractContextManager[Link]]
-"""Opens a link for what was asked for, with the partner's key."""
-
-
-class Arrivals(Protocol):
-    """Keeps pages as they arrive (:class:`titian.store.arrivals.StoreArrivals`)."""
-
-    def keep(
-        self,
-        arrival: Arrival,
-        objects: Sequence[bytes],
-        spoiled: Sequence[tuple[str, bytes]] = (),
-        *,
-        beside: Callable[[Any], object],
-    ) -> Arrival:
-        """Keep a page, durably, and do something beside it in the same transaction."""
-        ...
-
-
-class Book(Protocol):
-    """Where subscriptions are kept (:class:`titian.store.subscriptions.Subscriptions`)."""
-
-    def now(self) -> int:
-        """The node's clock, in microseconds."""
-        ...
-
-    def add(self, subscription: Subscription, secret: str, *, person: str) -> None:
-        """Keep a new one, with the partner's key."""
-        ...
-
-    def all(self, *, ended: bool = False) -> list[Subscription]:
-        """Those that stand, or all."""
-        ...
-
-    def find(self, reference: str) -> Subscription:
-        """One by its id or the beginning of it."""
-        ...
-
-    def secret(self, identifier: str) -> str:
-        """The partner's key."""
-        ...
-
-    def due(self, now: int) -> list[str]:
-        """Those that are to be tried by now."""
-        ...
-
-    def claim(self, identifier: str, until: int) -> Subscription | None:
-        """Take one in hand."""
-        ...
-
-    def put_down(self, identifier: str, progress: Progress, next_try: int) -> None:
-        """Say how it went."""
-        ...
-
-    def note(self, identifier: str, progress: Progress, until: int) -> Callable[[Any], object]:
-        """What keeps how far it has come, in a transaction."""
-        ...
-
-    def change(self, identifier: str, terms: Terms, *, person: str, why: str) -> None:
-        """Change what is asked for."""
-        ...
-
-    def wake(self, identifier: str) -> None:
-        """Try one at once."""
-        ...
-
-    def end(self, identifier: str, *, person: str, why: str) -> None:
-        """End one."""
-        ...
-
-    def unrecorded(self, identifier: str, before: int) -> list[tuple[int, int]]:
-        """Pages that arrived before an instant and that no entry of the sender's ledger records."""
-        ...
-
-
-class Back(Protocol):
-    """What this node has released to a partner, and so sends back (:class:`titian.store.way_back.WayBack`)."""
-
-    def waiting(self, agreement: str, party: str, after: int) -> Iterator[tuple[list[bytes], int]]:
-        """Objects behind a ``date_added``, and the one of the last; each is remembered as handed over (law 8) before
-        it is given. Nothing when it may not leave now (law 1)."""
-        ...
-
-
-class Peers(Protocol):
-    """The cards of partners."""
-
-    def keys(self, party: str, origin: str) -> Sequence[VerifierKey]:
-        """The keys that a partner's card names for a ledger; none without a card."""
-        ...
-
-    def meet(self, card: str) -> str | None:
-        """Hold a card as it comes, if none is held of that party; returns the party's identifier."""
-        ...
 
 
 class Ran(msgspec.Struct):
@@ -247,6 +69,7 @@ class Subscribe:
         self._after = after
         self._chance = chance
         self._identify = identify
+        self._looks: dict[str, _Look] = {}
 
     # ── for people ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -317,6 +140,19 @@ class Subscribe:
         self._book.end(found.id, person=actor.id, why=why)
         return found
 
+    def pause(self, actor: Actor, reference: str, why: str) -> Subscription:
+        """Pull nothing of it until a person says so. Raises :class:`Refused` while it is pulled or has ended."""
+        found = self._book.find(reference)
+        claimed = self._book.claim(found.id, self._book.now() + MINUTE)
+        if claimed is None:
+            raise Refused("This subscription is being pulled, or has ended.", advice="Try again in a moment.")
+        try:
+            self._book.change(found.id, found.terms, person=actor.id, why=why)
+        finally:
+            paused = msgspec.structs.replace(claimed.subscription.progress, paused=why)
+            claimed.put_down(paused, NEVER)
+        return self._book.find(found.id)
+
     def resume(self, actor: Actor, reference: str, why: str, *, on_recall: Policy | None = None) -> Subscription:
         """Go on with one that was paused, because a person says so, or change what becomes of recalls."""
         found = self._book.find(reference)
@@ -324,7 +160,7 @@ class Subscribe:
         claimed = self._book.claim(found.id, self._book.now() + MINUTE)
         if claimed is None:
             raise Refused("This subscription is being pulled, or has ended.", advice="Try again in a moment.")
-        self._book.put_down(found.id, msgspec.structs.replace(claimed.progress, paused=None), self._book.now())
+        claimed.put_down(msgspec.structs.replace(claimed.subscription.progress, paused=None), self._book.now())
         self._book.change(found.id, terms, person=actor.id, why=why)
         return self._book.find(found.id)
 
@@ -346,15 +182,15 @@ class Subscribe:
 
         Whatever goes wrong is kept as its error, and it is tried again, later and later.
         """
-        subscription = self._book.claim(identifier, self._book.now() + LEASE)
-        if subscription is None:
+        claim = self._book.claim(identifier, self._book.now() + LEASE)
+        if claim is None:
             return None
-        ran = Ran(subscription, ArriveReport())
-        turn = _Turn(subscription, ran, advance)
+        ran = Ran(claim.subscription, ArriveReport())
+        turn = _Turn(claim, ran, advance)
         turn.change(tried=self._book.now())
         try:
             self._judge_waiting(turn)
-            with self._connect(subscription.terms, self._book.secret(identifier)) as link:
+            with self._connect(turn.terms, self._book.secret(identifier)) as link:
                 self._pull(turn, link)
                 self._ledger(turn, link)
             turn.change(succeeded=self._book.now(), failures=0, error=None)
@@ -367,7 +203,9 @@ class Subscribe:
             turn.change(failures=turn.progress.failures + 1, error=f"{type(error).__name__}: {error}")
             raise
         finally:
-            self._book.put_down(identifier, turn.progress, self._when(turn))
+            if turn.progress.failures:
+                self._looks.pop(identifier, None)
+            claim.put_down(turn.progress, self._when(turn))
         return ran
 
     def _when(self, turn: _Turn) -> int:
@@ -377,25 +215,40 @@ class Subscribe:
 
     def _judge_waiting(self, turn: _Turn) -> None:
         """Judge what a crash has left: it was kept, and not judged."""
-        terms = turn.subscription.terms
-        left = self._arrive.judge_waiting(turn.subscription.id, terms.agreement, quota=self._left(turn))
-        if left.read:
-            turn.count(left)
+        for arrival in self._arrive.unjudged(turn.subscription.id):
+            self._judge(turn, arrival, self._left(turn))
+        if turn.ran.arrived.read:
             self._after()
+
+    def _judge(
+        self, turn: _Turn, arrival: Arrival, quota: int, objects: Sequence[bytes] | None = None, spoiled: int = 0
+    ) -> None:
+        """Judge a page that is kept. It is counted in the transaction that takes it in: a kill leaves both or none."""
+
+        def count(tx: Any, report: ArriveReport) -> None:
+            turn.claim.note(tx, turn.counting(report), self._book.now() + LEASE)
+
+        report = self._arrive.judge(arrival, turn.terms.agreement, objects, quota=quota, beside=count)
+        turn.progress = turn.counting(report)
+        # What is no object was counted with the page.
+        report.add(ArriveReport(read=spoiled, quarantined=spoiled))
+        turn.ran.arrived.add(report)
+        turn.advance(report.read)
 
     def _left(self, turn: _Turn) -> int:
         """How many more objects are taken today."""
         today = self._book.now() // DAY
         if turn.progress.day != today:
             turn.change(day=today, today=0)
-        return turn.subscription.terms.quota - turn.progress.today
+        return turn.terms.quota - turn.progress.today
 
     def _pull(self, turn: _Turn, link: Link) -> None:
-        terms, subscription = turn.subscription.terms, turn.subscription
+        terms, subscription = turn.terms, turn.subscription
         remote = link.collection()
+        brought = turn.ran.arrived.read
         for page, state in remote.pages(turn.progress.cursor):
-            now = self._book.now()
-            if self._left(turn) <= 0:
+            now, left = self._book.now(), self._left(turn)
+            if left <= 0:
                 raise Refused(
                     f"The partner has sent {turn.progress.today:,} objects today, which is all that is taken in a day.",
                     advice="What is left comes tomorrow. `titian subscribe --quota` takes more.",
@@ -403,45 +256,46 @@ class Subscribe:
             if not page.handed:
                 turn.change(cursor=state)
                 continue
+            # Whoever sends something shows its ledger anew: it is recorded there.
+            self._looks.pop(subscription.id, None)
             last = _micros(page.last)
             arrival = Arrival(
                 subscription=subscription.id, collection=subscription.collection, received=now, party=terms.party,
                 remote=terms.remote, count=page.handed, digest=page.digest, first=_micros(page.first), last=last,
             )  # fmt: skip
             lag = max(0, now - last) if last else None
-            # How far it has come changes with what is kept, and not when that fails: the page would be passed over.
-            ahead = msgspec.structs.replace(turn.progress, cursor=state, pages=turn.progress.pages + 1, lag=lag)
             spoiled = [(why, page.spoiled.get(index, b"")) for index, why in page.skipped]
-            beside = self._book.note(subscription.id, ahead, now + LEASE)
+            # How far it has come changes with what is kept, and not when that fails: the page would be passed over.
+            ahead = msgspec.structs.replace(
+                turn.counting(ArriveReport(read=len(spoiled), quarantined=len(spoiled))),
+                cursor=state, pages=turn.progress.pages + 1, lag=lag,
+            )  # fmt: skip
+            beside = partial(turn.claim.note, progress=ahead, until=now + LEASE)
             kept = self._arrivals.keep(arrival, page.objects, spoiled, beside=beside)
             turn.progress = ahead
-            report = self._arrive.judge(kept, terms.agreement, page.objects, quota=self._left(turn))
-            report.read += len(spoiled)
-            report.quarantined += len(spoiled)
-            turn.count(report)
-        if turn.ran.arrived.read:
+            self._judge(turn, kept, left, page.objects, len(spoiled))
+        if turn.ran.arrived.read > brought:
             self._after()
 
     # ── the ledger, and the way back ──────────────────────────────────────────────────────────────────────
 
     def _ledger(self, turn: _Turn, link: Link) -> None:
-        terms = turn.subscription.terms
-        listing = link.listing()
-        listed = None if listing is None else listing.under(terms.agreement, terms.remote)
-        known = turn.progress.ledger
-        if listed is None and known is not None:
-            # Who hides a ledger could hide with it what it would show.
-            raise PeerUntrusted(f"The partner does not show its ledger {known} any more.", advice="Ask it why.")
+        terms, known = turn.terms, turn.progress.ledger
+        asked = self._book.now()
+        listed = self._looked(turn, asked)
+        is_new = listed is None
+        if listed is None:
+            listed = self._listed(turn, link)
         if listed is None:
             return
-        if listing is not None and listing.card:
-            self._peers.meet(listing.card)
         self._send_back(turn, link, listed)
         began = self._book.now()
         checked = self._witness.check(
             link.ledger(listed.id), listed, party=terms.party, url=terms.url,
             keys=self._peers.keys(terms.party, listed.origin), pulled=terms.remote,
         )  # fmt: skip
+        if is_new and listed.inbox is not None and not listed.halted:
+            self._looks[turn.subscription.id] = _Look(listed, asked, min(asked, checked.peer.seen) + COSIGN_AGAIN)
         turn.change(ledger=listed.origin, verified=checked.peer.head.size, checked=began)
         found = [finding.what for finding in checked.findings]
         if known not in (None, listed.origin):
@@ -453,9 +307,30 @@ class Subscribe:
         turn.ran.findings += found
         turn.progress = turn.progress.with_gaps(tuple(Gap(began, what) for what in found))
 
+    def _looked(self, turn: _Turn, now: int) -> Listed | None:
+        """How the partner listed its ledger lately, where that is enough: nothing has come since, and what was cosigned
+        is fresh, so that it need not be known whether the ledger is halted. Its signed checkpoint is asked for anyway,
+        and who shows another ledger, or none, shows it with the next page or the next cosigning."""
+        look = self._looks.get(turn.subscription.id)
+        if look is None or look.listed.origin != turn.progress.ledger or not look.asked <= now < look.until:
+            return None
+        return look.listed
+
+    def _listed(self, turn: _Turn, link: Link) -> Listed | None:
+        """Ask the partner for its ledgers: that of the agreement, None for a plain TAXII server."""
+        terms, known = turn.terms, turn.progress.ledger
+        listing = link.listing()
+        listed = None if listing is None else listing.under(terms.agreement, terms.remote)
+        if listed is None and known is not None:
+            # Who hides a ledger could hide with it what it would show.
+            raise PeerUntrusted(f"The partner does not show its ledger {known} any more.", advice="Ask it why.")
+        if listed is not None and listing is not None and listing.card:
+            self._peers.meet(listing.card)
+        return listed
+
     def _send_back(self, turn: _Turn, link: Link, listed: Listed) -> None:
         """Send what this node has released to the partner under the agreement: sightings, answers to recalls."""
-        terms = turn.subscription.terms
+        terms = turn.terms
         if listed.inbox is None:
             return
         for objects, last in self._back.waiting(terms.agreement, terms.party, turn.progress.pushed):
@@ -465,24 +340,33 @@ class Subscribe:
             turn.change(pushed=last)
 
 
+class _Look(msgspec.Struct, frozen=True):
+    """How a partner listed its ledger, when it was asked, and until when that is enough (exclusive, microseconds)."""
+
+    listed: Listed
+    asked: int
+    until: int
+
+
 class _Turn:
     """One try in hand: how it goes, changed as it goes."""
 
-    def __init__(self, subscription: Subscription, ran: Ran, advance: Callable[[int], object]) -> None:
+    def __init__(self, claim: InHand, ran: Ran, advance: Callable[[int], object]) -> None:
+        self.claim = claim
         self.advance = advance
-        self.subscription = subscription
-        self.progress = subscription.progress
+        self.subscription = claim.subscription
+        self.terms = claim.subscription.terms
+        self.progress = claim.subscription.progress
         self.ran = ran
 
     def change(self, **changes: Any) -> None:
         self.progress = msgspec.structs.replace(self.progress, **changes)
 
-    def count(self, report: ArriveReport) -> None:
-        self.ran.arrived.add(report)
-        self.advance(report.read)
+    def counting(self, report: ArriveReport) -> Progress:
+        """How it goes once what a report says is counted."""
         now = self.progress
-        self.change(
-            read=now.read + report.read, accepted=now.accepted + report.accepted, known=now.known + report.known,
+        return msgspec.structs.replace(
+            now, read=now.read + report.read, accepted=now.accepted + report.accepted, known=now.known + report.known,
             quarantined=now.quarantined + report.quarantined, today=now.today + report.read,
         )  # fmt: skip
 

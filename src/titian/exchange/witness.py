@@ -40,7 +40,7 @@ from titian.core.signing import NamedSigner, Secret, witness_name
 from titian.core.witness import Answer, Submission, judge
 
 SECOND: Final = 1_000_000
-_COSIGN_AGAIN: Final = 10 * 60 * SECOND
+COSIGN_AGAIN: Final = 10 * 60 * SECOND
 """After this, what has not changed is cosigned again: it shows that it was looked at."""
 _MOST_ENTRIES: Final = 1_000_000
 """Opened entries that are read on in one go."""
@@ -167,8 +167,8 @@ class Witness:
         advanced = self._advance(ledger, peer, before, checkpoint, note)
         read, findings, peer = self._read_on(ledger, advanced, checkpoint, _last_look(before))
         done = self._cosign(ledger, note, peer)
-        missing = _missing(watch, peer.watch, pulled)
-        return Checked(peer=peer, read=read, findings=(*findings, *missing), cosigned=done)
+        findings += _missing(watch, peer.watch, pulled)
+        return Checked(peer=peer, read=read, findings=findings, cosigned=done)
 
     # ── the head ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -238,7 +238,7 @@ class Witness:
         for one in opened:
             with suppress(InvalidInput):
                 party = one.entry.party
-                if party != EVERYBODY and f"titian-{str(party).removeprefix('identity--')}" != name:
+                if party != EVERYBODY and not _is_named(str(party), name):
                     what = f"Entry {one.num} is opened to this node, and concerns another party."
                     found.append(Finding(what, one.num))
         return found
@@ -468,7 +468,7 @@ def _is_known(peer: PeerLedger, checkpoint: Checkpoint, now: int, *, halted: boo
     While the partner's ledger is halted its old head says nothing of what was entered since: it is not seen anew.
     """
     same = peer.checkpoint is not None and peer.head == TreeHead(checkpoint.size, checkpoint.root)
-    return same and peer.position == checkpoint.size and (halted or 0 <= now - peer.seen < _COSIGN_AGAIN)
+    return same and peer.position == checkpoint.size and (halted or 0 <= now - peer.seen < COSIGN_AGAIN)
 
 
 def _last_look(before: PeerLedger | None) -> int | None:
@@ -488,9 +488,13 @@ def _first(listed: Listed, party: str, url: str, keys: Sequence[VerifierKey], no
     )  # fmt: skip
 
 
+def _is_named(party: str, name: str) -> bool:
+    """Whether a party has a name as a witness; what is no party at all has none."""
+    with suppress(InvalidInput):
+        return witness_name(party) == name
+    return False
+
+
 def _compromised(changes: Iterable[NewKey]) -> list[Finding]:
-    return [
-        Finding("The partner says that a key of its ledger was compromised: trust the new one by its card.")
-        for change in changes
-        if change.compromised is not None
-    ]
+    what = "The partner says that a key of its ledger was compromised: trust the new one by its card."
+    return [Finding(what) for change in changes if change.compromised is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -100,6 +100,11 @@ class Collections:
         """Every collection with its count."""
         with self._store.reading() as tx:
             return [Listed(collection, count_entries(tx, collection.num)) for collection in list_collections(tx)]
+
+    def all(self) -> Sequence[Collection]:
+        """Every collection, without counting what it holds."""
+        with self._store.reading() as tx:
+            return list_collections(tx)
 
     def listed(self, reference: str) -> Listed:
         """Find a collection by name, id or alias, with its count. Raises :class:`NotFound`."""

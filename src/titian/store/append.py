@@ -226,10 +226,11 @@ class Batch:
             "ORDER BY last DESC LIMIT 1",
             self.collection,
         )
-        into = None
+        into = before = None
         if tail is not None and tail[4] < _MERGE_BELOW:
-            found = tx.one("SELECT data FROM segments WHERE num = ?", tail[0])
+            found = tx.one("SELECT data, digests FROM segments WHERE num = ?", tail[0])
             into = bytes(found[0]) if found else None
+            before = found[1] if found else None
         packed = pack((item.raw for _, item in self.entering), into)
         top = tx.one("SELECT max(num) FROM segments")
         number = (top[0] if top and top[0] is not None else 0) + 1
@@ -239,27 +240,31 @@ class Batch:
         for index, part in enumerate(packed):
             count = len(part.slices)
             chosen = self.entering[place : place + count]
+            digests = b"".join([held.digest for held, _ in chosen])
             latest = sum(1 for held, _ in chosen if held.rank & LATEST)
             begin, end = first + place, first + place + count - 1
             place += count
             if index == 0 and into is not None and tail is not None:
                 if count:
                     tx.run(
-                        "UPDATE segments SET last = ?, count = ?, latest = ?, data = ? WHERE num = ?",
+                        "UPDATE segments SET last = ?, count = ?, latest = ?, data = ?, digests = ? WHERE num = ?",
                         end,
                         tail[2] + count,
                         tail[3] + latest,
                         part.data(),
+                        # Where those before are not known, neither are all of them.
+                        None if before is None else bytes(before) + digests,
                         tail[0],
                     )
                 numbered.append((tail[0], part))
                 continue
-            rows.append((number, self.collection, begin, end, count, latest, part.data()))
+            rows.append((number, self.collection, begin, end, count, latest, part.data(), digests))
             numbered.append((number, part))
             number += 1
         if rows:
             tx.many(
-                "INSERT INTO segments (num, collection, first, last, count, latest, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO segments (num, collection, first, last, count, latest, data, digests) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
         return numbered

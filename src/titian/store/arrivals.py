@@ -108,13 +108,21 @@ class StoreArrivals:
         return [bytes(one) for one in _raws(b"[" + raw + b"]")]
 
     def settle(
-        self, arrival: Arrival, accepted: Sequence[Incoming], aside: Sequence[SetAside], agreement: str
+        self,
+        arrival: Arrival,
+        accepted: Sequence[Incoming],
+        aside: Sequence[SetAside],
+        agreement: str,
+        *,
+        beside: Callable[[Transaction, Sequence[Appended]], object] = lambda _tx, _done: None,
     ) -> list[Appended]:
         """Take in what was accepted and put the rest into the quarantine, in one transaction; what became of each that
-        was accepted. The page's own bytes go: every one of them is held now, here or there."""
+        was accepted. The page's own bytes go: every one of them is held now, here or there. ``beside`` is told of it,
+        and done in the same transaction."""
         with self._store.writing() as tx:
             done = self.take(tx, arrival, accepted, agreement)
             self._set_aside(tx, arrival, aside)
+            beside(tx, done)
             now = self._store.clock()
             tx.run("UPDATE arrivals SET judged = ?, raw = NULL WHERE num = ?", now, arrival.num)
         return done

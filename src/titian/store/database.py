@@ -68,6 +68,14 @@ class Transaction(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """What is done at both ends of every write transaction of a database."""
+
+    def enter(self, tx: Transaction) -> Callable[[bool], None]:
+        """Called first in the transaction; gives what is called after it, with whether it was committed."""
+        ...
+
+
 class Database(Protocol):
     """A database that a node lives in. Every transaction is a snapshot; one writer at a time."""
 
@@ -220,6 +228,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
+        self.guard: Guard | None = None
         self._create = create
         self._connections = PerThread()
 
@@ -276,15 +285,35 @@ class SqliteDatabase:
     def writing(self) -> Iterator[Transaction]:
         """A write transaction, durable when the block ends, undone when it raises."""
         connection = self._connections.get("writer", lambda: self._connect(WRITE_CACHE_KB))
+        leave: Callable[[bool], None] | None = None
+        committed = False
         try:
             connection.execute("BEGIN IMMEDIATE")
-            yield _SqliteTransaction(connection)
+            tx = _SqliteTransaction(connection)
+            if self.guard is not None:
+                leave = self.guard.enter(tx)
+            yield tx
             connection.execute("COMMIT")
+            committed = True
         except sqlite3.OperationalError as error:
             raise Unavailable(f"The database is busy or cannot be written: {error}.", advice=CHECK) from error
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            try:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            finally:
+                if leave is not None:
+                    leave(committed)
+
+    @contextmanager
+    def aside(self) -> Iterator[Transaction]:
+        """Statements that only read, each in a snapshot of its own, from a connection that is no thread's. One thread
+        at a time may use it."""
+        connection = self._connect(READ_CACHE_KB)
+        try:
+            yield _SqliteTransaction(connection)
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection."""

@@ -13,7 +13,12 @@ from titian.store.registry import find_collection
 
 
 class Handed:
-    """Reads delivery records. May say that something was handed over which was not, never the other way."""
+    """Reads delivery records. May say that something was handed over which was not, never the other way.
+
+    A recall is made, goes on and is judged within write transactions, where the ledgers are complete: the journal is
+    taken in first. Where a session only reads, for what people are shown, the deliveries of the last half second may
+    still be in the journal.
+    """
 
     def delivered(self, session: Session, collection: str, party: str, added: Collection[int]) -> Collection[int]:
         """Those of some ``date_added`` of a collection that lie in what a party was handed."""

@@ -145,6 +145,11 @@ def enter_act(
     enter(tx, None, [Entry(kind=Kind.ACT, at=at, details=said)])
 
 
+def _blob(value: Any) -> bytes:
+    """A column's bytes. Whoever changes a database may leave a text where bytes were: that is damage, and no error."""
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
 _OPENED: Final = "SELECT num, salt, payload FROM ledger_entries WHERE ledger = ?"
 
 
@@ -154,7 +159,7 @@ def entries_between(tx: Transaction, ledger: int, first: int, end: int) -> Itera
         for num, salt, payload in tx.all(
             f"{_OPENED} AND num >= ? AND num < ? ORDER BY num", ledger, start, min(start + 1024, end)
         ):
-            yield Opened(num, bytes(salt), bytes(payload))
+            yield Opened(num, _blob(salt), _blob(payload))
 
 
 def require_sound(tx: Transaction, agreement: str | None) -> None:
@@ -177,7 +182,7 @@ def opened_to(
             f"{_OPENED} AND party = ? AND num >= ? AND num < ? ORDER BY num LIMIT ?", ledger.num, one, after, end, limit
         )
     ]
-    return [Opened(num, bytes(salt), bytes(payload)) for num, salt, payload in sorted(rows)[:limit]]
+    return [Opened(num, _blob(salt), _blob(payload)) for num, salt, payload in sorted(rows)[:limit]]
 
 
 def concerns(tx: Transaction, ledger: Ledger, party: str | None) -> bool:

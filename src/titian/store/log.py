@@ -8,12 +8,10 @@ from heapq import merge
 from itertools import islice
 from operator import itemgetter
 
-import msgspec
-
 from titian.core.collection import Appended, Incoming, Page, Record, Records, Selection, Versions, version_text
 from titian.store.append import Batch
 from titian.store.database import Row, Transaction
-from titian.store.pages import FIRST, LATEST, Walk, gather, read_segments
+from titian.store.pages import FIRST, LATEST, Walk, apart, gather, read_segments
 from titian.store.segments import Packed
 
 
@@ -47,14 +45,14 @@ class Log:
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def page(self, tx: Transaction, collection: int, selection: Selection) -> Page:
-        """Read one page of objects in the order of ``date_added``."""
+    def page(self, tx: Transaction, collection: int, selection: Selection, *, digests: bool = False) -> Page:
+        """Read one page of objects in the order of ``date_added``; with the digest of each, where that is asked for."""
         if _nothing(selection):
             return Page([], 0, 0, 0, False)
         if selection.ids is None and selection.types is None and _plain(selection.versions):
-            return Walk(tx, collection, selection).page()
+            return Walk(tx, collection, selection, digests=digests).page()
         rows = self._matching(tx, collection, selection)
-        return gather(tx, rows, selection.limit)
+        return gather(tx, rows, selection.limit, digests=digests)
 
     def records(self, tx: Transaction, collection: int, selection: Selection) -> Records:
         """Read one page of the manifest: the same entries as :meth:`page` would give, without their bytes."""
@@ -114,6 +112,9 @@ class Log:
         if not gone:
             return []
         tx.many("DELETE FROM entries WHERE collection = ? AND added = ?", [(collection, row[0]) for row in gone])
+        # The index is told what is gone: it is out of every answer before the next one (store/search_index.py).
+        here = self.id_hash(identifier)
+        tx.insert("search_left", ("collection", "added", "id_hash"), [(collection, row[0], here) for row in gone])
         taken = {row[0] for row in gone}
         left = [row for row in rows if row[0] not in taken]
         for place, row in enumerate(left):
@@ -157,7 +158,7 @@ def _version_condition(tx: Transaction, versions: Versions) -> tuple[str, list[o
 def _rewrite(tx: Transaction, collection: int, number: int) -> None:
     """Lay the remaining entries of a segment anew, so that what was removed is gone from it."""
     rows = tx.all(
-        "SELECT e.added, e.start, e.length, e.rank FROM entries e JOIN segments s ON s.num = ? "
+        "SELECT e.added, e.start, e.length, e.rank, e.digest FROM entries e JOIN segments s ON s.num = ? "
         "WHERE e.collection = ? AND e.added >= s.first AND e.added <= s.last ORDER BY e.added",
         number,
         collection,
@@ -167,24 +168,24 @@ def _rewrite(tx: Transaction, collection: int, number: int) -> None:
         return
     data = read_segments(tx, [number])[number]
     packed = Packed([], [])
-    for _, start, length, _ in rows:
+    for _, start, length, *_ in rows:
         packed.add(data[start : start + length])
     tx.many(
         "UPDATE entries SET start = ? WHERE collection = ? AND added = ?",
         [(new, collection, row[0]) for row, (new, _) in zip(rows, packed.slices, strict=True)],
     )
     tx.run(
-        "UPDATE segments SET first = ?, last = ?, count = ?, latest = ?, data = ? WHERE num = ?",
+        "UPDATE segments SET first = ?, last = ?, count = ?, latest = ?, data = ?, digests = ? WHERE num = ?",
         rows[0][0],
         rows[-1][0],
         len(rows),
         sum(row[3] & LATEST for row in rows),
         packed.data(),
+        b"".join(bytes(row[4]) for row in rows),
         number,
     )
 
 
 def objects(page: Page) -> Iterable[bytes]:
     """Split a page into its objects again."""
-    raws: list[msgspec.Raw] = msgspec.json.decode(b"[" + b",".join(page.joined) + b"]", type=list[msgspec.Raw])
-    return (bytes(raw) for raw in raws)
+    return map(bytes, apart(page.joined))

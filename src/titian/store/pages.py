@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final
+
+import msgspec
 
 from titian.core.collection import Page, Selection
 from titian.store.database import Row, Transaction
 from titian.store.segments import Slice, runs
 
+DIGEST: Final = 32
+"""Bytes of one SHA-256."""
 LATEST: Final = 1
 FIRST: Final = 2
 """The bits of ``entries.rank``: the latest and the first version of an object in its collection."""
@@ -22,7 +27,8 @@ _SEGMENTS_AT_ONCE: Final = 32
 class Walk:
     """Read a page segment by segment: first plan which, then fetch their bytes in one query."""
 
-    def __init__(self, tx: Transaction, collection: int, selection: Selection) -> None:
+    def __init__(self, tx: Transaction, collection: int, selection: Selection, *, digests: bool = False) -> None:
+        self.digests: dict[int, bytes] | None = {} if digests else None
         self.tx = tx
         self.collection = collection
         self.latest = not selection.versions.all
@@ -37,7 +43,8 @@ class Walk:
     def page(self) -> Page:
         """Read the page."""
         more = self._walk()
-        data = read_segments(self.tx, [number for number, _ in self.plan])
+        numbers = [number for number, _ in self.plan]
+        data = read_segments(self.tx, numbers) if self.digests is None else self._with_digests(numbers)
         parts: list[bytes] = []
         for number, slices in self.plan:
             whole = data[number]
@@ -45,7 +52,22 @@ class Walk:
                 parts.append(whole)
             else:
                 parts += [whole[start : start + length] for start, length in slices]
-        return Page(parts, self.count, self.first, self.last, more)
+        digests = None if self.digests is None else b"".join([self.digests[number] for number in numbers])
+        return Page(parts, self.count, self.first, self.last, more, digests)
+
+    def _with_digests(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        """The bytes of segments, and the digests of the objects of those that go out whole."""
+        assert self.digests is not None
+        rows = self.tx.all(
+            f"SELECT num, data, digests, count FROM segments WHERE {self.tx.among('num')}", self.tx.array(numbers)
+        )
+        data = {number: bytes(raw) for number, raw, _, _ in rows}
+        for number, _, held, count in rows:
+            if number in self.digests:
+                continue
+            known = held is not None and len(held) == count * DIGEST
+            self.digests[number] = bytes(held) if known else digests_of(apart([data[number]]))
+        return data
 
     def _walk(self) -> bool:
         """Plan the page; whether there is more behind it."""
@@ -73,7 +95,7 @@ class Walk:
             self._add(number, None, size, count, first, last)
             return True
         rows = self.tx.all(
-            "SELECT added, start, length FROM entries WHERE collection = ? AND added > ? AND added <= ? "
+            "SELECT added, start, length, digest FROM entries WHERE collection = ? AND added > ? AND added <= ? "
             + ("AND (rank & 1) = 1 " if self.latest else "")
             + "ORDER BY added LIMIT ?",
             self.collection,
@@ -83,7 +105,9 @@ class Walk:
         )
         chosen = within(rows[: self.room], 2, PAGE_BYTES - self.size, at_least=0 if self.count else 1)
         if chosen:
-            slices = runs([(start, length) for _, start, length in chosen])
+            slices = runs([(start, length) for _, start, length, _ in chosen])
+            if self.digests is not None:
+                self.digests[number] = b"".join([bytes(digest) for *_, digest in chosen])
             size = sum(length for _, length in slices)
             self._add(number, slices, size, len(chosen), chosen[0][0], chosen[-1][0])
         return len(chosen) == len(rows)
@@ -122,12 +146,25 @@ def read_slice(tx: Transaction, number: int, start: int, length: int) -> bytes:
     return bytes(row[0])
 
 
-def gather(tx: Transaction, rows: Sequence[Row], limit: int) -> Page:
+def apart(joined: Sequence[bytes]) -> list[msgspec.Raw]:
+    """The objects of what is joined by commas."""
+    return _raws(b"[" + b",".join(joined) + b"]")
+
+
+_raws: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def digests_of(objects: Sequence[bytes | msgspec.Raw]) -> bytes:
+    """SHA-256 of each of some objects, one behind the other."""
+    return b"".join([sha256(one).digest() for one in objects])
+
+
+def gather(tx: Transaction, rows: Sequence[Row], limit: int, *, digests: bool = False) -> Page:
     """Fetch scattered objects, rows of ``(added, segment, start, length, …)``. A segment of which several are
     wanted is read whole, once."""
     chosen = within(rows[:limit], 3, PAGE_BYTES, at_least=1)
     if not chosen:
-        return Page([], 0, 0, 0, False)
+        return Page([], 0, 0, 0, False, b"" if digests else None)
     wanted = Counter(row[1] for row in chosen)
     whole: dict[int, bytes] = {}
     ahead = [number for number, times in wanted.items() if times > 1]
@@ -141,4 +178,5 @@ def gather(tx: Transaction, rows: Sequence[Row], limit: int) -> Page:
             now, ahead = ahead[:_SEGMENTS_AT_ONCE], ahead[_SEGMENTS_AT_ONCE:]
             whole = read_segments(tx, now)
         parts.append(whole[segment][start : start + length])
-    return Page(parts, len(parts), chosen[0][0], chosen[-1][0], len(rows) > len(chosen))
+    more, found = len(rows) > len(chosen), digests_of(parts) if digests else None
+    return Page(parts, len(parts), chosen[0][0], chosen[-1][0], more, found)

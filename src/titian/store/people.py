@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import re
 import threading
@@ -15,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
-from titian.core.login import SENTENCE, Named, PasswordHeld, SignedIn, Start
+from titian.core.login import SENTENCE, SESSION, STEP, WINDOW, Named, PasswordHeld, SignedIn, Start
 from titian.core.login import Refused as Denied
+from titian.core.passkey import Passkey, Shown
 from titian.core.passwords import (
     SALT_BYTES,
     TOTP_BYTES,
@@ -31,10 +31,11 @@ from titian.core.people import Actor, Duty, Permission, Person, Session, acting_
 from titian.store.acts import record
 from titian.store.admin import plain
 from titian.store.database import Row, Transaction
+from titian.store.passkeys import Passkeys, find_passkey, forget_passkeys, note_use
+from titian.store.preferences import Preferences
+from titian.store.sessions import Sessions, token_digest
 from titian.store.store import Store
 
-SESSION: Final = 8 * 3600 * 1_000_000
-"""Microseconds that a session lasts."""
 PREFIX: Final = "titian_session_"
 """Every session token starts so: no key does, and secret scanners can find a leaked one."""
 NOBODY: Final = "nobody"
@@ -47,13 +48,19 @@ _AT_ONCE: Final = 2
 
 
 class People:
-    """Accounts, signing in, and who is signed in. ``cost`` is what one guess at a password costs."""
+    """Accounts, signing in, and who is signed in. ``cost`` is what one guess at a password costs.
+
+    ``passkeys``, ``sessions`` and ``preferences`` are what each person has of them, and changes.
+    """
 
     def __init__(self, store: Store, random: Callable[[int], bytes] = os.urandom, cost: Cost = USUAL) -> None:
         self._store = store
         self._random = random
         self._cost = cost
         self._hashing = threading.BoundedSemaphore(_AT_ONCE)
+        self.passkeys = Passkeys(store)
+        self.sessions = Sessions(store)
+        self.preferences = Preferences(store)
 
     # Accounts
 
@@ -66,6 +73,14 @@ class People:
         """Find a person by name. Raises :class:`NotFound`."""
         with self._store.reading() as tx:
             return _named(tx, name)
+
+    def get(self, identifier: str) -> Person:
+        """Find a person by id. Raises :class:`NotFound`."""
+        with self._store.reading() as tx:
+            person = _find(tx, "id", identifier)
+        if person is None:
+            raise NotFound("There is no such person.")
+        return person
 
     def local_may(self, permission: Permission) -> bool:
         """Whether whoever can open this node's files may do something without signing in."""
@@ -118,7 +133,7 @@ class People:
         return person
 
     def disable(self, name: str, *, by: Actor, why: str = "") -> Person:
-        """Disable a person: their sessions end, none is opened again, and the name stays taken.
+        """Disable a person: their sessions end, none is opened again, their passkeys are gone, the name stays taken.
 
         Raises :class:`NotFound`, :class:`Refused` when it was done before, :class:`Forbidden`.
         """
@@ -130,11 +145,14 @@ class People:
             at = self._store.clock()
             tx.run("UPDATE people SET disabled = ? WHERE id = ?", at, person.id)
             ended = tx.run("DELETE FROM sessions WHERE person = ?", person.id)
-            self._act(tx, by.id, "disable-person", person.id, why, {"name": person.name, "sessions_ended": ended})
+            forgotten = forget_passkeys(tx, person.id)
+            tx.run("DELETE FROM preferences WHERE person = ?", person.id)
+            details = {"name": person.name, "sessions_ended": ended, "passkeys_removed": forgotten}
+            self._act(tx, by.id, "disable-person", person.id, why, details)
         return msgspec.structs.replace(person, disabled=at)
 
     def enable(self, name: str, *, by: Actor, why: str = "") -> Person:
-        """Let a disabled person sign in again, with what they signed in with before; a lock ends too.
+        """Let a disabled person sign in again, as before but without passkeys; a lock ends too.
 
         Raises :class:`NotFound`, :class:`Refused` when they are not disabled, :class:`Forbidden`.
         """
@@ -187,6 +205,47 @@ class People:
             if person.password is None:
                 raise Refused(f"{person.name!r} has no password that a code could come after.")
             return self._renew(tx, person, "set-totp", by.id, why, self._codes(True))
+
+    def new_secret(self) -> bytes:
+        """A secret for codes that nobody has yet: show it once, and :meth:`enrol` with it."""
+        return self._random(TOTP_BYTES)
+
+    def enrol(self, token: str, secret: bytes, code: str) -> Person:
+        """Take up an authenticator of one's own, whose ``secret`` was shown once: it counts from the first right
+        ``code`` on. Other sessions end, that of ``token`` stays.
+
+        Raises :class:`Forbidden` when the session has ended, :class:`Refused` without a password that a code could
+        come after, :class:`InvalidInput` for a wrong code.
+        """
+        digits, now = "".join(code.split()), self._store.clock() // STEP
+        whole = len(secret) == TOTP_BYTES
+        fitting = [now + by for by in WINDOW if whole and verify_totp(secret, digits, now + by)]
+        if not fitting:
+            raise InvalidInput("This is not the code that the authenticator shows now.",
+                               advice="Is the clock of both devices right?")  # fmt: skip
+        with self._store.writing() as tx:
+            holder = self._holder(tx, token)
+            if holder is None:
+                raise Forbidden("This session has ended.", advice="Sign in again.")
+            person = msgspec.structs.replace(holder[0], totp=secret, totp_step=fitting[0])
+            if person.password is None:
+                raise Refused(f"{person.name!r} has no password that a code could come after.")
+            tx.run("UPDATE people SET totp = ?, totp_step = ? WHERE id = ?", secret, person.totp_step, person.id)
+            ended = tx.run("DELETE FROM sessions WHERE person = ? AND digest <> ?", person.id, token_digest(token))
+            self._act(tx, person.id, "set-totp", person.id, "",
+                      {"name": person.name, "codes": "new", "sessions_ended": ended})  # fmt: skip
+        return person
+
+    def remove_passkeys(self, name: str, *, by: Actor, why: str = "") -> int:
+        """Remove every passkey of a person, who may have lost them, and end their sessions; how many there were."""
+        with self._store.writing() as tx:
+            _require(tx, by)
+            person = _named(tx, name)
+            removed = forget_passkeys(tx, person.id)
+            ended = tx.run("DELETE FROM sessions WHERE person = ?", person.id)
+            self._act(tx, by.id, "remove-passkey", person.id, why,
+                      {"name": person.name, "passkeys_removed": removed, "sessions_ended": ended})  # fmt: skip
+        return removed
 
     def _codes(self, totp: bool | None) -> dict[str, Any]:
         """What changes in a row when codes are wanted anew, no more, or as before."""
@@ -247,6 +306,25 @@ class People:
         assert isinstance(session, Session), "an identity is the only step"
         return session
 
+    def passkey(self, identifier: bytes, verify: Callable[[Passkey], Shown | None]) -> Session:
+        """Take what the passkey of a credential id has shown, as ``verify`` reads it. Raises :class:`Forbidden`."""
+        with self._store.reading() as tx:
+            read = find_passkey(tx, identifier)
+        # As with passwords: the database is not kept waiting for a signature.
+        shown = None if read is None else verify(read)
+        with self._store.writing() as tx:
+            held = find_passkey(tx, identifier)
+            person = None if held is None else _find(tx, "id", held.person)
+            if held is not None and read is not None and held.public != read.public:
+                shown = None
+            outcome = Start().passkey(person, held, shown, self._store.clock())
+            if isinstance(outcome, SignedIn) and outcome.shown is not None:
+                note_use(tx, identifier, outcome.shown, self._store.clock())
+            ended = self._end(tx, outcome, "passkey")
+        session = _session(ended)
+        assert isinstance(session, Session), "a passkey is the only step"
+        return session
+
     def _end(self, tx: Transaction, outcome: SignedIn | Denied, how: str) -> Session | Denied:
         """Write how a sign-in ended. What is refused is written too, so it is returned and raised afterwards."""
         at = self._store.clock()
@@ -266,7 +344,7 @@ class People:
         session = Session(f"{PREFIX}{_base32(self._random(20))}", acting_as(person), at + SESSION)
         tx.run("DELETE FROM sessions WHERE expires <= ?", at)
         tx.run("INSERT INTO sessions (digest, person, created, expires) VALUES (?, ?, ?, ?)",
-               _digest(session.token), person.id, at, session.expires)  # fmt: skip
+               token_digest(session.token), person.id, at, session.expires)  # fmt: skip
         record(tx, at=at, person=person.id, act="sign-in", subject=person.id, details={"how": how})
         return session
 
@@ -287,7 +365,7 @@ class People:
 
     def _holder(self, tx: Transaction, token: str) -> tuple[Person, int] | None:
         """Whose session a token opens, and until when, if it still does."""
-        row = tx.one("SELECT person, expires FROM sessions WHERE digest = ?", _digest(token))
+        row = tx.one("SELECT person, expires FROM sessions WHERE digest = ?", token_digest(token))
         person = None if row is None else _find(tx, "id", row[0])
         if row is None or person is None or person.disabled is not None or row[1] <= self._store.clock():
             return None
@@ -296,10 +374,10 @@ class People:
     def sign_out(self, token: str) -> bool:
         """End a session; whether there was one."""
         with self._store.writing() as tx:
-            row = tx.one("SELECT person FROM sessions WHERE digest = ?", _digest(token))
+            row = tx.one("SELECT person FROM sessions WHERE digest = ?", token_digest(token))
             if row is None:
                 return False
-            tx.run("DELETE FROM sessions WHERE digest = ?", _digest(token))
+            tx.run("DELETE FROM sessions WHERE digest = ?", token_digest(token))
             record(tx, at=self._store.clock(), person=row[0], act="sign-out", subject=row[0])
         return True
 
@@ -405,11 +483,6 @@ def _insert(tx: Transaction, person: Person) -> None:
         person.id, person.name, person.full_name, person.duty.value, person.password, person.totp, person.totp_step,
         person.issuer, person.subject, person.created,
     )  # fmt: skip
-
-
-def _digest(token: str) -> bytes:
-    # A token has 160 random bits: there is nothing to guess slowly, so a fast digest is enough.
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def _base32(data: bytes) -> str:

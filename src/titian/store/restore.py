@@ -23,6 +23,7 @@ from titian.store.archive import DATABASE, KEYS, SETTINGS, Advance, Archive, Man
 from titian.store.backup import TABLES, columns_of, private, publish, quoted, sequences_of
 from titian.store.database import Database, SqliteDatabase, Transaction, open_database
 from titian.store.heads import LOCK, Head, HeadFile, sync_folder
+from titian.store.journal import SUFFIX
 from titian.store.migrate import migrate
 from titian.store.reconcile import Restored, reconcile
 from titian.store.store import REVISION, now_micros
@@ -30,8 +31,13 @@ from titian.store.store import REVISION, now_micros
 _REVISION: Final = re.compile(r"\d{4}\Z")
 _ADDRESS: Final = re.compile(r"\s*[\"']?database[\"']?\s*=")
 _TABLE: Final = re.compile(r"[a-z_]{1,63}\Z")
-_BESIDE: Final = ("", "-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database: an old log there would be read into the restored one."""
+_BESIDE: Final = ("", "-wal", "-shm", "-journal", SUFFIX)
+"""What lies beside a database: an old log there would be read into the restored one.
+
+So would an old delivery journal, and that is why it stops a restore too: it belongs to the database that was there,
+and goes where that goes. The restored node begins without one. The table ``journals`` comes along as it was: it says
+how far each file was in the ledgers *of the backup*. So whoever puts the folder back beside the restored database,
+because the old one is lost, has all that was handed over since and is in it entered, once, with the first write."""
 
 
 def restore(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Final
 
-from titian.core.errors import NotFound, Refused
-from titian.store.database import Database, Transaction, open_database
+from titian.core.errors import NotFound, Refused, Unavailable
+from titian.store.database import Database, SqliteDatabase, Transaction, open_database
+from titian.store.journal import Journal
 from titian.store.log import Log
 from titian.store.registry import NodeRecord, read_node
 
-REVISION: Final = "0003"
+REVISION: Final = "0006"
 """The newest migration: what ``alembic_version`` must hold. A test compares it with the scripts."""
 
 
@@ -38,6 +39,12 @@ class Store:
             self.database.close()
             raise
         self.log = Log(self.node.secret, clock)
+        self.journal: Journal | None = None
+        if isinstance(self.database, SqliteDatabase):
+            self.journal = self.database.guard = Journal(self.database)
+            # What a process that was killed has left is taken in now, or else by the next write.
+            with suppress(Unavailable):
+                self.journal.settle(left=True)
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """A read-only snapshot."""
@@ -47,8 +54,18 @@ class Store:
         """A write transaction, durable when the block ends."""
         return self.database.writing()
 
+    def settle(self) -> None:
+        """Have every delivery in its ledger that was handed over until now: for who reads without writing.
+
+        Raises :class:`Unavailable` when something waits and the database cannot be written.
+        """
+        if self.journal is not None:
+            self.journal.settle()
+
     def close(self) -> None:
         """Close every connection."""
+        if self.journal is not None:
+            self.journal.end()
         self.database.close()
 
 

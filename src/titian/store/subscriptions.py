@@ -1,19 +1,24 @@
-"""Standing subscriptions in the store."""
+"""Standing subscriptions in the store.
+
+A subscription that is pulled is in the hand of one process, until an instant (its *lease*), which each page moves on.
+Where the node lives on one machine, with SQLite, a lock says besides whether the holder still lives: what a killed
+process had in hand is free at once. On a database server it is free when its lease has passed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from titian.core.errors import NotFound
+from titian.core.errors import NotFound, Refused
 from titian.core.ledger import Opened
 from titian.core.ledger_watch import delivered
 from titian.core.recall import Policy
 from titian.core.subscription import Progress, Subscription, Terms
 from titian.store.acts import record
 from titian.store.database import Transaction
+from titian.store.hands import Grip, hands_beside
 from titian.store.store import Store
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -39,11 +44,51 @@ def _subscription(row: tuple[Any, ...]) -> Subscription:
     )  # fmt: skip
 
 
+class Held:
+    """A subscription in hand. Once somebody else has taken it over, because this holder let its lease pass, nothing
+    that this one writes counts: the other goes on from where it found it."""
+
+    def __init__(self, store: Store, subscription: Subscription, until: int, grip: Grip | None) -> None:
+        self.subscription = subscription
+        self._store = store
+        self._leases = {until}
+        self._grip = grip
+
+    def note(self, tx: Transaction, progress: Progress, until: int) -> None:
+        """Keep how far it has come, in a transaction, and it in hand until an instant. Raises :class:`Refused` when
+        somebody else has taken it over."""
+        if not self._is_mine(tx):
+            raise Refused("Another process has taken this subscription over.", advice="It goes on by itself.")
+        # Whether this becomes durable is not known here: either may be what the database says next.
+        self._leases.add(until)
+        tx.run("UPDATE subscriptions SET state = ?, lease = ? WHERE id = ?",
+               _encode(progress), until, self.subscription.id)  # fmt: skip
+
+    def put_down(self, progress: Progress, next_try: int) -> None:
+        """Say how it went, and when it is to be tried again; it is in nobody's hand any more."""
+        try:
+            with self._store.writing() as tx:
+                if self._is_mine(tx):
+                    tx.run("UPDATE subscriptions SET state = ?, next_try = ?, lease = 0 WHERE id = ?",
+                           _encode(progress), next_try, self.subscription.id)  # fmt: skip
+        finally:
+            if self._grip is not None:
+                self._grip.let_go()
+
+    def _is_mine(self, tx: Transaction) -> bool:
+        row = tx.one("SELECT lease FROM subscriptions WHERE id = ?", self.subscription.id)
+        if row is None or row[0] not in self._leases:
+            return False
+        self._leases = {int(row[0])}
+        return True
+
+
 class Subscriptions:
     """The subscriptions of a node."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._hands = hands_beside(store.database, "pulls")
 
     def now(self) -> int:
         """The node's clock, in microseconds."""
@@ -108,37 +153,24 @@ class Subscriptions:
         """The ids of those that are to be tried by now and that nobody has in hand, the longest waiting first."""
         with self._store.reading() as tx:
             rows = tx.all(
-                "SELECT id FROM subscriptions WHERE ended IS NULL AND next_try <= ? AND lease < ? ORDER BY next_try",
-                now, now,
-            )  # fmt: skip
-        return [str(row[0]) for row in rows]
+                "SELECT id, lease FROM subscriptions WHERE ended IS NULL AND next_try <= ? ORDER BY next_try", now
+            )
+        return [str(row[0]) for row in rows if row[1] < now or (self._hands and self._hands.is_free(str(row[0])))]
 
-    def claim(self, identifier: str, until: int) -> Subscription | None:
+    def claim(self, identifier: str, until: int) -> Held | None:
         """Take one in hand until an instant; None when somebody else has it, or it has ended."""
         now = self._store.clock()
         with self._store.writing() as tx:
-            taken = tx.run(
-                "UPDATE subscriptions SET lease = ? WHERE id = ? AND lease < ? AND ended IS NULL",
-                until,
-                identifier,
-                now,
-            )
-            row = tx.one(f"{_ROW} WHERE id = ?", identifier) if taken else None
-        return None if row is None else _subscription(row)
-
-    def put_down(self, identifier: str, progress: Progress, next_try: int) -> None:
-        """Say how it went, and when it is to be tried again; it is in nobody's hand any more."""
-        with self._store.writing() as tx:
-            tx.run("UPDATE subscriptions SET state = ?, next_try = ?, lease = 0 WHERE id = ?",
-                   _encode(progress), next_try, identifier)  # fmt: skip
-
-    def note(self, identifier: str, progress: Progress, until: int) -> Callable[[Transaction], object]:
-        """Return what keeps how far it has come, in the transaction that it is handed, and the pull in hand longer."""
-
-        def keep(tx: Transaction) -> None:
-            tx.run("UPDATE subscriptions SET state = ?, lease = ? WHERE id = ?", _encode(progress), until, identifier)
-
-        return keep
+            row = tx.one(f"{_ROW} WHERE id = ? AND ended IS NULL", identifier)
+            lease = tx.one("SELECT lease FROM subscriptions WHERE id = ?", identifier)
+            if row is None or lease is None:
+                return None
+            is_over = lease[0] < now
+            grip = None if self._hands is None else self._hands.take(identifier, anew=is_over)
+            if grip is None and not (self._hands is None and is_over):
+                return None
+            tx.run("UPDATE subscriptions SET lease = ? WHERE id = ?", until, identifier)
+        return Held(self._store, _subscription(row), until, grip)
 
     def change(self, identifier: str, terms: Terms, *, person: str, why: str) -> None:
         """Change what is asked for, and try at once."""
@@ -158,3 +190,5 @@ class Subscriptions:
         with self._store.writing() as tx:
             tx.run("UPDATE subscriptions SET ended = ?, secret = ? WHERE id = ?", now, b"", identifier)
             record(tx, at=now, person=person, act="unsubscribe", subject=identifier, why=why)
+        if self._hands is not None:
+            self._hands.forget(identifier)

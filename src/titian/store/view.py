@@ -17,8 +17,9 @@ from titian.core.notes import SignedNote, VerifierKey
 from titian.core.peer_ledger import Listed, Listing
 from titian.store.committer import Committer
 from titian.store.database import Transaction
-from titian.store.deliveries import Deliveries
+from titian.store.deliveries import Deliveries as Deliveries
 from titian.store.deliveries import Delivery as Delivery
+from titian.store.deliveries import Outcome as Outcome
 from titian.store.ledger import (
     BUNDLES,
     Ledger,
@@ -51,9 +52,9 @@ class CollectionView:
         self._store = store
         self._tx = tx
 
-    def page(self, selection: Selection) -> Page:
-        """One page of objects."""
-        return self._store.log.page(self._tx, self.collection.num, selection)
+    def page(self, selection: Selection, *, digests: bool = False) -> Page:
+        """One page of objects; with the digest of each, where that is asked for."""
+        return self._store.log.page(self._tx, self.collection.num, selection, digests=digests)
 
     def records(self, selection: Selection) -> Records:
         """One page of the manifest."""
@@ -157,6 +158,8 @@ class PartnerView:
         When something waits that is opened to the reader, the ledger is sealed first: nobody else's doings can be told
         from when that happens.
         """
+        # Who has just been handed a page finds it recorded: also one that is in the journal still.
+        self._store.settle()
         with self._store.reading() as tx:
             ledger = self.ledger(tx, identifier)
             waits = ledger.halted is None and concerns(tx, ledger, self.reader.party)

@@ -40,7 +40,10 @@ class WayBack:
             )
 
     def _fetches(self, held: Collection) -> bool:
-        """Whether the partner has fetched this collection itself of late: then it need not be brought."""
+        """Whether the partner has fetched this collection itself of late: then it need not be brought.
+
+        A fetch of the last moment may still be in the journal. Then the partner is brought what it has: it knows that.
+        """
         since = self._store.clock() - _LATELY
         with self._store.reading() as tx:
             rows = tx.all(
@@ -72,10 +75,11 @@ class WayBack:
                 page = self._store.log.page(tx, held.num, Selection(after=after, versions=ALL, limit=_PAGE))
             if not page.count:
                 return
+            found = list(objects(page))
             delivery = Delivery(
                 collection=held, key="subscription", view="sent", after=after, first=page.first, last=page.last,
-                count=page.count, digest=partial(digest_of, page.joined), whole=True,
+                count=page.count, digest=partial(digest_of, found), whole=True,
             )  # fmt: skip
             if self._deliveries.record(delivery).result():
-                yield list(objects(page)), page.last
+                yield found, page.last
                 after = page.last

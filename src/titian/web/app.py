@@ -22,6 +22,8 @@ from titian.node import Node, open_node
 from titian.settings import Settings
 from titian.store.view import PartnerView
 from titian.web.access import Door
+from titian.web.api.problem import problem
+from titian.web.api.routes import api_router
 from titian.web.console.failures import console_error
 from titian.web.console.guard import Guard
 from titian.web.console.routes import console_router
@@ -38,6 +40,8 @@ _PENDING_EVERY: Final = 0.5
 """Seconds between looks for requests that wait to be worked on."""
 _SUBSCRIPTIONS_EVERY: Final = 0.25
 """Seconds between looks for subscriptions whose time has come."""
+_FINDING: Final = 0.3
+"""Seconds in each turn for making what came findable; whoever looks meanwhile finds it all the same."""
 _CLOCK_EVERY: Final = 20.0
 """Seconds between looks at the clock. What has ended is never read meanwhile: that is looked at with each answer."""
 
@@ -72,6 +76,8 @@ class PendingWorker:
 
     def start(self) -> None:
         """Begin. A database that has gone back is noticed before anything of it is handed over (law 10)."""
+        if self._node.store.journal is not None:
+            self._node.store.journal.begin()
         self._seal(structlog.get_logger("titian.pending"))
         self._thread.start()
 
@@ -90,6 +96,8 @@ class PendingWorker:
         clock = time.monotonic() + _CLOCK_EVERY
         while not self._stop.wait(_PENDING_EVERY):
             try:
+                if self._node.store.journal is not None:
+                    self._node.store.journal.tick()
                 if time.monotonic() >= clock:
                     clock = time.monotonic() + _CLOCK_EVERY
                     self._node.withdraw.tick()
@@ -102,6 +110,7 @@ class PendingWorker:
                     self._node.release.run_standing()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
                     pass
+                self._node.find.tick(_FINDING)
             except Exception as error:
                 log.error("deferred request failed", exc_info=error)
                 self._stop.wait(5)
@@ -171,6 +180,8 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
     def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         if is_machines(request.scope["path"]):
             return handle_error(request, error)
+        if request.scope["path"].startswith("/api/"):
+            return problem(request, error)
         return console_error(guard, request, error)
 
     @asynccontextmanager
@@ -199,6 +210,7 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
             health,
             metrics,
             static_file,
+            api_router(node, guard, door),
             console_router(node, guard),
         ],
         dependencies={

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import gzip
 from collections import OrderedDict
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 import zstandard
 
-from titian.core.ledger import digest_of
+from titian.core.ledger import digest_over
 
 Headers = dict[str, str]
 
 
 class Handed(msgspec.Struct):
-    """What an answer hands over: ``date_added`` of its ends, and how many objects. ``parts`` are the bytes of it, until
-    somebody has asked for their digest."""
+    """What an answer hands over: ``date_added`` of its ends, and how many objects. ``what`` are the digests of these
+    objects, or the body where it does not hold the objects themselves, until somebody has asked for the digest."""
 
     first: int
     last: int
     count: int
-    parts: Sequence[bytes]
+    what: bytes
     known: bytes | None = None
 
     def digest(self) -> bytes:
         """The digest of what is handed over, worked out once."""
         if self.known is None:
-            self.known = digest_of(self.parts)
-            self.parts = ()
+            self.known = digest_over(self.what)
+            self.what = b""
         return self.known
 
 

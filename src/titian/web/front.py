@@ -101,7 +101,7 @@ class Front:
         if path.startswith("/taxii2") and not path.endswith("/"):
             return 404, "TAXII paths end in a slash."
         # A slash that is written as %2f is part of a name for whoever stands before us, and would be a slash here.
-        if "//" in path or "\x00" in path or b"%2f" in scope.get("raw_path", b"").lower():
+        if "//" in path or "\x00" in path or b"%2f" in scope.get("raw_path", b"").partition(b"?")[0].lower():
             return 404, "There is nothing here."
         return None
 

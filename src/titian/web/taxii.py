@@ -24,6 +24,7 @@ from titian.node import Node
 from titian.settings import Settings
 from titian.store.view import CollectionView, Delivery, PartnerView, Seen
 from titian.web.cache import COMPRESS_FROM, Answer, AnswerCache, Handed, compress, encoding_for
+from titian.web.deliveries import Together
 from titian.web.errors import UnsupportedMediaType
 from titian.wire.taxii import (
     EMPTY_ENVELOPE,
@@ -64,6 +65,7 @@ class TaxiiState:
         self.node = node
         self.tokens = PageTokens(node.record.secret)
         self.cache = AnswerCache(node.settings.page_cache_bytes)
+        self.deliveries = Together(node.deliveries)
         self._etag_key = hashlib.sha256(b"titian etag" + node.record.secret).digest()
 
     def etag(self, key: tuple[object, ...]) -> str:
@@ -156,23 +158,23 @@ def collection(visit: Guest, collection_id: FromPath[str]) -> ASGIResponse:
 
 class Built(msgspec.Struct, frozen=True):
     """A body made from a snapshot: the ``date_added`` of its first and last entry (0 for none), how many there are,
-    and the bytes that it hands over, where those are not the whole body."""
+    and the digests of the objects in it, where it has objects and somebody wants to know."""
 
     body: bytes
     first: int = 0
     last: int = 0
     count: int = 0
-    parts: Sequence[bytes] = ()
+    digests: bytes | None = None
 
     def handed(self) -> Handed | None:
         """What a delivery record says of it; an empty answer hands nothing over."""
         if not self.count:
             return None
-        return Handed(self.first, self.last, self.count, self.parts or (self.body,))
+        return Handed(self.first, self.last, self.count, self.body if self.digests is None else self.digests)
 
 
-Build = Callable[[CollectionView, Selection, Callable[[int], str]], Built]
-"""Build a body from a snapshot."""
+Build = Callable[[CollectionView, Selection, Callable[[int], str], bool], Built]
+"""Build a body from a snapshot; whether it will be remembered as handed over."""
 _ATTEMPTS: Final = 10
 """How often an answer is made anew because something was taken back meanwhile."""
 
@@ -191,7 +193,7 @@ async def _read(
             found = await asyncio.to_thread(visit.view.read, collection_id, partial(reading.answer, keep=False))
         else:
             found = visit.view.read(collection_id, reading.answer)
-        if found.delivery is None or await asyncio.wrap_future(visit.view.deliver(found.delivery)):
+        if found.delivery is None or await visit.taxii.deliveries.record(found.delivery):
             return found.response
     raise Unavailable("What is served here is being taken back.", advice="Try again in a moment.")
 
@@ -230,8 +232,9 @@ class _Reading:
             return _Found(_unchanged(etag))
         found = taxii.cache.get(etag) if keep else None
         if found is None:
-            built = self.build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to))
-            found = _finish(built, encoding, remembered=self.visit.view.is_partners(held))
+            remembered = self.visit.view.is_partners(held)
+            built = self.build(snapshot, selection, partial(taxii.tokens.make, bound_to=bound_to), remembered)
+            found = _finish(built, encoding, remembered=remembered)
             found.headers["etag"] = etag
             if keep:
                 taxii.cache.put(etag, found)
@@ -264,15 +267,15 @@ def _finish(built: Built, encoding: str | None, *, remembered: bool) -> Answer:
     return Answer(body, headers, built.handed() if remembered else None)
 
 
-def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
-    page = snapshot.page(selection)
+def _envelope(snapshot: CollectionView, selection: Selection, token: Callable[[int], str], remembered: bool) -> Built:
+    page = snapshot.page(selection, digests=remembered)
     if not page.count:
         return Built(EMPTY_ENVELOPE)
     prefix = envelope_prefix(token(page.last) if page.more else None)
-    return Built(page.enclosed(prefix, ENVELOPE_SUFFIX), page.first, page.last, page.count, page.joined)
+    return Built(page.enclosed(prefix, ENVELOPE_SUFFIX), page.first, page.last, page.count, page.digests)
 
 
-def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
+def _manifest(snapshot: CollectionView, selection: Selection, token: Callable[[int], str], _: bool) -> Built:
     records, more = _records(snapshot, selection)
     resource = Manifest(
         more=more,
@@ -330,8 +333,8 @@ async def one_object(
     """TAXII 2.1 section 5.6. An object that is not there is 404; one that the filters leave out is ``{}``."""
     query = _of_one(visit.taxii.query(request, OF_OBJECT), object_id)
 
-    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
-        built = _envelope(snapshot, selection, token)
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str], remembered: bool) -> Built:
+        built = _envelope(snapshot, selection, token, remembered)
         if not built.last and not snapshot.holds(object_id):
             raise _missing()
         return built
@@ -346,7 +349,7 @@ async def versions(
     """TAXII 2.1 section 5.8."""
     query = _of_one(visit.taxii.query(request, OF_VERSIONS), object_id)
 
-    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str]) -> Built:
+    def build(snapshot: CollectionView, selection: Selection, token: Callable[[int], str], _: bool) -> Built:
         found, more = _records(snapshot, selection.of_all_versions())
         if not found and not snapshot.holds(object_id):
             raise _missing()

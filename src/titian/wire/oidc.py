@@ -15,7 +15,7 @@ import hmac
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qsl, quote_plus
 
 import httpx
@@ -158,6 +158,12 @@ class Provider:
         self._open.add(state)
         return Attempt(url=url, state=state, nonce=nonce, verifier=verifier, redirect_uri=redirect_uri,
                        begun=self._clock())  # fmt: skip
+
+    def resume(self, attempt: Attempt) -> Self:
+        """Take up an attempt that another process has begun, and whoever carried it has kept sealed. That its answer
+        counts once is then the provider's part: it redeems no code twice (RFC 6749 section 4.1.2)."""
+        self._open.add(attempt.state)
+        return self
 
     def finish(self, attempt: Attempt, query: str) -> Identity:
         """End an attempt with the query of the answer that came; each ends once.

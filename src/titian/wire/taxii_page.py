@@ -7,7 +7,6 @@ malformed, the objects are told apart and judged one by one.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -15,6 +14,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from titian.core.errors import PeerUntrusted
+from titian.core.ledger import digest_of
 from titian.wire.outbound import Reply
 from titian.wire.taxii_reply import BAD_JSON, ManifestRecord, check_media_type, without_nulls
 from titian.wire.taxii_time import read_moment, write_moment
@@ -29,7 +29,7 @@ class Page(Generic[T]):
     ``first`` and ``last`` are the dates added of its ends as TAXII timestamps, `None` if the server gives
     none that can be read. ``skipped`` names what could not be used: position on the page, and why.
     ``repeated`` counts objects that were left out because the page before already had them. ``spoiled`` has the bytes
-    of what was skipped, ``digest`` is SHA-256 of all elements as they were sent, joined by commas.
+    of what was skipped, ``digest`` is :func:`titian.core.ledger.digest_of` of all elements as they were sent.
     """
 
     objects: list[T]
@@ -97,7 +97,7 @@ def read_page(reply: Reply, key: str, *, most: int, token_bytes: int) -> Page[by
         more=more,
         skipped=skipped,
         spoiled={index: bytes(elements[index]) for index, _ in skipped},
-        digest=hashlib.sha256(b",".join(elements)).digest(),
+        digest=digest_of(elements),
     )
 
 

@@ -23,6 +23,7 @@ from titian.core.ledger import (
     Run,
     commit,
     digest_of,
+    digest_over,
     runs,
     spread,
 )
@@ -122,5 +123,7 @@ def test_what_is_no_run_is_refused(value: list[Any]) -> None:
 
 
 @given(st.lists(st.binary(max_size=10), max_size=5))
-def test_a_digest_is_that_of_what_stands_in_the_envelope(objects: list[bytes]) -> None:
-    assert digest_of(objects) == hashlib.sha256(b",".join(objects)).digest()
+def test_a_digest_is_that_of_the_digests_of_the_objects_in_their_order(objects: list[bytes]) -> None:
+    each = [hashlib.sha256(one).digest() for one in objects]
+    assert digest_of(objects) == hashlib.sha256(b"".join(each)).digest() == digest_over(b"".join(each))
+    assert (digest_of(objects) == digest_of(objects[::-1])) == (objects == objects[::-1])

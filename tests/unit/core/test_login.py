@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from titian.core.login import (
     Start,
     locked_until,
 )
+from titian.core.passkey import Passkey, Shown
 from titian.core.passwords import (
     LONGEST,
     USUAL,
@@ -364,3 +366,71 @@ def test_an_authenticator_reads_the_address() -> None:
 
 def test_states_print_no_secret() -> None:
     assert "#right" not in repr(held(WITH_CODE))
+
+
+# ── passkeys ──────────────────────────────────────────────────────────────────────────────────────────────
+
+PASSKEY = Passkey(id=b"key", person="1", name="Phone", host="one.example", public=b"p", count=7, challenged=NOW - 10,
+                  created=1)  # fmt: skip
+PROVEN = Shown("1", 8, NOW)
+
+
+def passkey(
+    person: Person | None = PERSON, held: Passkey | None = PASSKEY, shown: Shown | None = PROVEN, at: int = NOW
+) -> SignedIn | Refused:
+    return Start().passkey(person, held, shown, at)
+
+
+def test_a_passkey_signs_in_without_a_code() -> None:
+    assert passkey(changed(totp=TOTP, totp_step=5)) == SignedIn("1", 5, PROVEN)
+
+
+def test_a_passkey_that_keeps_its_handle_to_itself_signs_in() -> None:
+    assert isinstance(passkey(shown=Shown(None, 8, NOW)), SignedIn)
+
+
+@pytest.mark.parametrize(
+    ("given_", "reason"),
+    [
+        pytest.param({"held": None}, Reason.UNKNOWN, id="unknown-passkey"),
+        pytest.param({"person": None}, Reason.UNKNOWN, id="unknown-person"),
+        pytest.param({"person": changed(id="2")}, Reason.UNKNOWN, id="other-person"),
+        pytest.param({"person": changed(disabled=NOW)}, Reason.DISABLED, id="disabled"),
+        pytest.param({"shown": None}, Reason.PASSKEY, id="nothing-proven"),
+        pytest.param({"shown": Shown("2", 8, NOW)}, Reason.PASSKEY, id="other-handle"),
+        pytest.param({"shown": Shown("1", 8, NOW - 10)}, Reason.REPLAYED, id="replayed"),
+        pytest.param({"shown": Shown("1", 8, NOW - 11)}, Reason.REPLAYED, id="older"),
+        pytest.param({"at": NOW + HELD}, Reason.LATE, id="late"),
+        pytest.param({"shown": Shown("1", 7, NOW)}, Reason.COUNTER, id="counter-stands"),
+        pytest.param({"shown": Shown("1", 6, NOW)}, Reason.COUNTER, id="counter-back"),
+        pytest.param({"shown": Shown("1", 0, NOW)}, Reason.COUNTER, id="counter-gone"),
+    ],
+)
+def test_what_a_passkey_is_refused_for(given_: dict[str, Any], reason: Reason) -> None:
+    ended = passkey(**given_)
+    assert isinstance(ended, Refused)
+    assert ended.reason is reason
+    assert ended.failure is None, "a signature is no guess: nobody is locked out by a stranger's"
+
+
+def test_a_disabled_person_is_told_so_before_anything_else_is_looked_at() -> None:
+    ended = passkey(changed(disabled=NOW), shown=None)
+    assert ended == Refused(Reason.DISABLED, "1")
+
+
+def test_a_lock_against_guessing_shuts_out_no_passkey() -> None:
+    assert isinstance(passkey(changed(failures=9, locked_until=NOW + LONGEST_LOCK)), SignedIn)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
+def test_no_challenge_counts_twice_and_no_counter_goes_back(answers: list[tuple[int, int]]) -> None:
+    """Whatever is shown in whatever order: what is taken is later each time, and counts on or does not count."""
+    held, taken = msgspec.structs.replace(PASSKEY, count=0, challenged=NOW - 1), []
+    for when, count in answers:
+        ended = passkey(held=held, shown=Shown("1", count, NOW + when), at=NOW + 6)
+        if isinstance(ended, SignedIn):
+            taken.append((when, count))
+            held = msgspec.structs.replace(held, count=count, challenged=NOW + when)
+    assert [when for when, _ in taken] == sorted({when for when, _ in taken})
+    counts = [count for _, count in taken]
+    assert all(later > earlier or later == earlier == 0 for earlier, later in itertools.pairwise(counts))

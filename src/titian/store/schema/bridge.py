@@ -254,3 +254,12 @@ bundles = Table(
     Index("ix_bundles_stream", "outgoing", "agreement", "party", "num"),
 )
 """Sealed bundles that went out and came in, numbered for each agreement and party from 1."""
+
+journals = Table(
+    "journals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("upto", BigInteger, nullable=False),
+)
+"""The files of the delivery journal (:mod:`titian.store.journal`), and up to which byte each is taken in. Empty on
+PostgreSQL."""

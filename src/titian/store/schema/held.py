@@ -124,9 +124,12 @@ segments = Table(
     Column("count", Integer, nullable=False),
     Column("latest", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("digests", LargeBinary),
     Index("ix_segments_collection", "collection", "last"),
 )
-"""``latest`` counts the entries that are the latest version: equal to ``count``, the segment goes out whole."""
+"""``latest`` counts the entries that are the latest version: equal to ``count``, the segment goes out whole.
+``digests`` has SHA-256 of each object in it, one behind the other: of a page that is handed over, only these are hashed
+again. NULL in segments that were written before there was this column."""
 
 statuses = Table(
     "statuses",
@@ -278,5 +281,7 @@ acts = Table(
     Column("why", Text, nullable=False),
     Column("details", LargeBinary, nullable=False),
     Index("ix_acts_subject", "subject"),
+    Index("ix_acts_act", "act", "num"),
+    Index("ix_acts_person", "person", "num"),
 )
 """Who did what, when, to what, and why. Rows are added in the transaction of the act, and never changed."""

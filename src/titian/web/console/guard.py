@@ -7,13 +7,16 @@ import hashlib
 import hmac
 import os
 import secrets
-from typing import Any, Final
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
 from litestar import Request
 
 from titian.core.errors import Forbidden, TitianError
+from titian.core.login import SESSION
 from titian.core.people import Actor, Permission, Session, permitting
 from titian.node import Node
 from titian.web.console import language
@@ -27,10 +30,18 @@ AnyRequest = Request[Any, Any, Any]
 COOKIE: Final = "titian-session"
 LANGUAGE: Final = "titian-language"
 ZONE: Final = "titian-zone"
+CHOSEN: Final = "titian-chosen"
+"""When language or zone were last chosen in this browser: what was remembered before does not hold any more."""
 VISITOR: Final = "titian-visitor"
 """A random value for who is not signed in yet: the token of the form for signing in is bound to it."""
 IDLE: Final = 3600
 """Seconds without a page after which the browser forgets the session; each page begins them anew."""
+FRESH: Final = 900_000_000
+"""Microseconds after signing in during which somebody may change how they sign in: a browser that was left open is not
+enough to move in for good."""
+REMEMBERED: Final = 60.0
+"""Seconds that a person's language and zone are remembered; a choice made in this browser holds at once."""
+_MOST: Final = 10_000
 FIELD: Final = "csrf"
 HEADER: Final = "x-csrf-token"
 _TOKEN: Final = 32
@@ -82,9 +93,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analyst(Visitor, frozen=True, kw_only=True):
-    """A person who is signed in."""
+    """A person who is signed in; ``fresh_until`` is the instant until which they may change how they sign in."""
 
     session: Session
+    fresh_until: int
 
     @property
     def actor(self) -> Actor:
@@ -105,16 +117,25 @@ class Analyst(Visitor, frozen=True, kw_only=True):
             )
 
 
+if TYPE_CHECKING:
+    Someone = Visitor
+else:
+    # What a handler asks for by ``visitor``. The framework checks a struct's very class: an Analyst is none of its own.
+    Someone = Any
+
+
 class Guard:
     """Admits people to the console. Fails closed."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
         self._node = node
+        self._clock = clock
         self._key = hashlib.sha256(b"titian csrf" + node.record.secret).digest()
         self._pages = Buckets(20, 200)
         rate = node.settings.sign_ins_per_minute
         self._sign_ins = Buckets(rate / 60, rate)
         self._known: dict[tuple[str, str], Formats] = {}
+        self._chosen: dict[tuple[str, str], tuple[float, str | None, str | None]] = {}
 
     def visitor(self, request: AnyRequest) -> Visitor:
         """Whoever is at the door, signed in or not."""
@@ -140,7 +161,12 @@ class Guard:
         if seconds:
             raise TooMany("This person asks for too many pages.", seconds)
         request.scope["state"]["reader"] = session.actor.name
-        return Analyst(**self._manners(request), bound=self._bound(b"session", token), session=session)
+        return Analyst(
+            **self._manners(request, session.actor.id),
+            bound=self._bound(b"session", token),
+            session=session,
+            fresh_until=session.expires - SESSION + FRESH,
+        )
 
     def sign_in(self, request: AnyRequest) -> None:
         """Count an attempt to sign in. Raises :class:`TooMany` when too many come from one address."""
@@ -158,12 +184,15 @@ class Guard:
     def _bound(self, purpose: bytes, value: str) -> bytes:
         return hmac.digest(self._key, purpose + b"\x00" + value.encode(), "sha256")
 
-    def _manners(self, request: AnyRequest) -> dict[str, Any]:
+    def _manners(self, request: AnyRequest, person: str | None = None) -> dict[str, Any]:
+        """How to speak to somebody: as the person chose, else this browser, else the node."""
         cookies, settings = request.cookies, self._node.settings
+        held = cookies.get(LANGUAGE, ""), cookies.get(ZONE, "").replace("%2F", "/")
+        chosen, place = (None, None) if person is None else self._choice(person, cookies.get(CHOSEN, "")[:40])
         accepted = request.headers.get("accept-language", "")
-        tag = language.choose(cookies.get(LANGUAGE), accepted, settings.language)
-        zone = cookies.get(ZONE, "").replace("%2F", "/")
-        zone = zone if zone in language.zones() else settings.time_zone
+        tag = language.choose(chosen if chosen in language.LANGUAGES else held[0], accepted, settings.language)
+        known = language.zones()
+        zone = next((one for one in (place, held[1]) if one in known and one is not None), settings.time_zone)
         return {
             "node_name": self._node.record.name,
             "language": tag,
@@ -171,6 +200,23 @@ class Guard:
             "formats": self._formats(tag, zone),
             "secure": request.scope.get("scheme") == "https",
         }
+
+    def forget(self, person: str) -> None:
+        """Read anew what a person has chosen."""
+        for key in [key for key in self._chosen if key[0] == person]:
+            self._chosen.pop(key, None)
+
+    def _choice(self, person: str, stamp: str) -> tuple[str | None, str | None]:
+        """What a person has chosen, read once a minute, and anew after each choice in this browser: so it holds at
+        once, whichever worker answers."""
+        now, key = self._clock(), (person, stamp)
+        found = self._chosen.get(key)
+        if found is None or now >= found[0]:
+            if len(self._chosen) >= _MOST:
+                self._chosen.clear()
+            read = self._node.people.preferences.of(person)
+            found = self._chosen[key] = (now + REMEMBERED, read.language, read.zone)
+        return found[1:]
 
 
 def check_origin(request: AnyRequest) -> None:

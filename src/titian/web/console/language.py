@@ -81,6 +81,19 @@ def zone_of(name: str | None) -> tzinfo:
         return UTC
 
 
+_FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+"""What can be shown in every time zone. STIX writes the end of the year 9999 for what never ends."""
+
+
+def _utc(at: int) -> datetime:
+    """An instant in microseconds, as near to it as can be shown."""
+    try:
+        return min(max(datetime.fromtimestamp(at / 1e6, UTC), _FIRST), _LAST)
+    except (ValueError, OverflowError, OSError):
+        return _LAST if at > 0 else _FIRST
+
+
 class Formats:
     """Dates and numbers as a language writes them, in a time zone. Instants are microseconds since the Unix epoch."""
 
@@ -93,7 +106,7 @@ class Formats:
         """An instant in the reader's zone, with UTC at hand in the title and for machines."""
         if at is None:
             return escape(NONE)
-        utc = datetime.fromtimestamp(at / 1e6, UTC)
+        utc = _utc(at)
         shown = format_datetime(utc, "medium", tzinfo=self.zone, locale=self.locale)
         return self._time(utc, shown)
 
@@ -101,14 +114,14 @@ class Formats:
         """The day of an instant."""
         if at is None:
             return escape(NONE)
-        utc = datetime.fromtimestamp(at / 1e6, UTC)
+        utc = _utc(at)
         return self._time(utc, format_date(utc.astimezone(self.zone), "medium", locale=self.locale))
 
     def ago(self, at: int | None) -> Markup:
         """How long ago an instant is, or in how long it comes."""
         if at is None:
             return escape(NONE)
-        utc = datetime.fromtimestamp(at / 1e6, UTC)
+        utc = _utc(at)
         seconds = (at - self._clock()) / 1e6
         return self._time(utc, format_timedelta(int(seconds), add_direction=True, locale=self.locale))
 

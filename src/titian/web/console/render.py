@@ -63,7 +63,7 @@ def environment(tag: str) -> Environment:
         Permission=Permission,
         type_name=partial(type_name, gettext=said),
         duty=lambda one: said(DUTIES[one]) if one in DUTIES else str(one),
-        words=lambda: translated(SCRIPT, said),
+        script_words=lambda: translated(SCRIPT, said),
         graph_words=lambda: translated(GRAPH, said) | {f"type.{name}": said(text) for name, text in TYPES.items()},
         map_words=lambda: translated(MAP, said),
     )
@@ -80,6 +80,8 @@ def headers() -> dict[str, str]:
         "content-security-policy": POLICY,
         "cache-control": "no-store",
         "vary": "cookie, accept-language, accept-encoding, hx-request",
+        # Not no-referrer: with that, a browser says `Origin: null` of a form of our own.
+        "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
     }

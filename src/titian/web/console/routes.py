@@ -16,10 +16,12 @@ from titian.web.console.form import Form, read_form
 from titian.web.console.guard import Analyst, AnyRequest, Guard, Visitor, check_form
 from titian.web.console.help import help_routes
 from titian.web.console.inbox import inbox_routes
+from titian.web.console.jobs import jobs_routes
 from titian.web.console.ledger import ledger_routes
 from titian.web.console.objects import objects_routes
 from titian.web.console.recalls import recalls_routes
 from titian.web.console.release import release_routes
+from titian.web.console.sightings import sightings_routes
 from titian.web.console.sign_in import sign_in_routes
 from titian.web.console.today import today_routes
 from titian.web.console.write import write_routes
@@ -31,10 +33,12 @@ _PAGES: Final = (
     find_routes,
     help_routes,
     inbox_routes,
+    jobs_routes,
     ledger_routes,
     objects_routes,
     recalls_routes,
     release_routes,
+    sightings_routes,
     sign_in_routes,
     today_routes,
     write_routes,
@@ -60,21 +64,7 @@ def console_router(node: Node, guard: Guard) -> Router:
 
     return Router(
         path="/",
-        route_handlers=[
-            *account_routes(),
-            *administration_routes(),
-            *agreements_routes(),
-            *find_routes(),
-            *help_routes(),
-            *inbox_routes(),
-            *ledger_routes(),
-            *objects_routes(),
-            *recalls_routes(),
-            *release_routes(),
-            *sign_in_routes(),
-            *today_routes(),
-            *write_routes(),
-        ],
+        route_handlers=[handler for routes in _PAGES for handler in routes()],
         dependencies={
             "form": Provide(provide_form),
             "analyst": Provide(provide_analyst, sync_to_thread=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 
 from litestar import get, post
@@ -15,16 +16,19 @@ from titian.core.people import Session
 from titian.node import Node
 from titian.web.console.form import Form
 from titian.web.console.guard import (
+    CHOSEN,
     COOKIE,
     LANGUAGE,
     ZONE,
     Analyst,
     AnyRequest,
     Guard,
+    Someone,
     Visitor,
     local,
 )
 from titian.web.console.language import LANGUAGES, zones
+from titian.web.console.place import place_of
 from titian.web.console.render import keep_session, page, redirect, set_cookie
 from titian.web.console.sealed import Sealer
 
@@ -32,23 +36,33 @@ _YEAR: Final = 365 * 86_400
 
 
 @get("/sign-in", sync_to_thread=True)
-def sign_in(request: AnyRequest, visitor: NamedDependency[Visitor], node: NamedDependency[Node]) -> ASGIResponse:
+def sign_in(request: AnyRequest, visitor: NamedDependency[Someone], node: NamedDependency[Node]) -> ASGIResponse:
     """Ask for name and password. The visitor gets a cookie that the form's token is bound to."""
-    return _asking(request, visitor, node, back=local(request.query_params.get("next", "/")))
+    return asking(request, visitor, node, back=local(request.query_params.get("next", "/")))
 
 
-def _asking(
+def asking(
     request: AnyRequest, visitor: Visitor, node: Node, *, back: str, name: str = "", error: str = "", status: int = 200
 ) -> ASGIResponse:
+    """The page that asks, again where there is an ``error``."""
+    settings = node.settings
     return page(
         request, visitor, "sign_in/index.html", status=status,
         next=back, name=name, error=error, people=bool(node.people.list()),
+        passkeys=place_of(request) is not None, provider=bool(settings.oidc_issuer and settings.oidc_client_id),
     )  # fmt: skip
+
+
+def not_accepted(visitor: Visitor) -> str:
+    """The one answer to every refusal, in the visitor's language."""
+    return visitor.gettext(
+        "This sign-in is not accepted: what was given does not fit an open account, or came too often."
+    )
 
 
 @post("/sign-in", status_code=200, sync_to_thread=True)
 def take_password(
-    request: AnyRequest, visitor: NamedDependency[Visitor], node: NamedDependency[Node],
+    request: AnyRequest, visitor: NamedDependency[Someone], node: NamedDependency[Node],
     guard: NamedDependency[Guard], form: NamedDependency[Form],
 ) -> ASGIResponse:  # fmt: skip
     """Take name and password: a code is asked for, or the session begins."""
@@ -57,10 +71,7 @@ def take_password(
     try:
         reached = node.people.password(Start().named(name), form.raw("password", most=2000))
     except Forbidden:
-        said = visitor.gettext(
-            "This sign-in is not accepted: what was given does not fit an open account, or came too often."
-        )
-        return _asking(request, visitor, node, back=back, name=name, error=said, status=422)
+        return asking(request, visitor, node, back=back, name=name, error=not_accepted(visitor), status=422)
     if isinstance(reached, PasswordHeld):
         state = _sealer(node).seal(reached, seconds=HELD // 1_000_000)
         return page(request, visitor, "sign_in/code.html", next=back, state=state, error="")
@@ -69,7 +80,7 @@ def take_password(
 
 @post("/sign-in/code", status_code=200, sync_to_thread=True)
 def take_code(
-    request: AnyRequest, visitor: NamedDependency[Visitor], node: NamedDependency[Node],
+    request: AnyRequest, visitor: NamedDependency[Someone], node: NamedDependency[Node],
     guard: NamedDependency[Guard], form: NamedDependency[Form],
 ) -> ASGIResponse:  # fmt: skip
     """Take the code of the authenticator, and begin the session."""
@@ -81,10 +92,7 @@ def take_code(
             raise Forbidden("The password was given too long ago.")
         session = node.people.code(held, form.text("code", most=20))
     except Forbidden:
-        said = visitor.gettext(
-            "This sign-in is not accepted: what was given does not fit an open account, or came too often."
-        )
-        return _asking(request, visitor, node, back=back, error=said, status=422)
+        return asking(request, visitor, node, back=back, error=not_accepted(visitor), status=422)
     return begin(session, back, secure=visitor.secure)
 
 
@@ -110,14 +118,22 @@ def sign_out(analyst: NamedDependency[Analyst], node: NamedDependency[Node]) -> 
 
 
 @post("/manners", status_code=200, sync_to_thread=True)
-def manners(visitor: NamedDependency[Visitor], form: NamedDependency[Form]) -> ASGIResponse:
-    """Choose language and time zone."""
+def manners(
+    visitor: NamedDependency[Someone], node: NamedDependency[Node], guard: NamedDependency[Guard],
+    form: NamedDependency[Form],
+) -> ASGIResponse:  # fmt: skip
+    """Choose language and time zone: for this browser, and for the person who is signed in."""
     response = redirect(local(form.text("next", most=2000)))
     chosen, zone = form.text("language", most=20), form.text("zone", most=100)
-    if chosen in LANGUAGES:
-        set_cookie(response, LANGUAGE, chosen, secure=visitor.secure, seconds=_YEAR)
-    if zone in zones():
-        set_cookie(response, ZONE, zone.replace("/", "%2F"), secure=visitor.secure, seconds=_YEAR)
+    tag, place = chosen if chosen in LANGUAGES else None, zone if zone in zones() else None
+    if tag is not None:
+        set_cookie(response, LANGUAGE, tag, secure=visitor.secure, seconds=_YEAR)
+    if place is not None:
+        set_cookie(response, ZONE, place.replace("/", "%2F"), secure=visitor.secure, seconds=_YEAR)
+    if isinstance(visitor, Analyst) and (tag or place):
+        node.people.preferences.choose(visitor.actor.id, language=tag, zone=place)
+        guard.forget(visitor.actor.id)
+        set_cookie(response, CHOSEN, secrets.token_hex(8), secure=visitor.secure, seconds=_YEAR)
     return response
 
 

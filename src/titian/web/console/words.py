@@ -53,7 +53,7 @@ GRAPH: Final = {
     "path_none": N_("No path leads from one to the other."), "path_found": N_("A path of {steps} steps: {names}"),
     "path_clear": N_("Forget the path"), "selected": N_("Chosen"), "links": N_("Links"), "no_links": N_("No links"),
     "loading": N_("Loading …"), "failed": N_("The graph could not be loaded."),
-    "cut": N_("Not everything is shown: there is more."), "shown": N_("{nodes} objects, {edges} links"),
+    "cut": N_("Not everything is shown: there is more."), "shown": N_("{nodes} objects, {links} links"),
     "no_webgl": N_("This browser cannot draw the graph; the table has the same."),
     "layout_done": N_("The graph is laid out."), "expanded": N_("{count} more objects"),
     "nothing_new": N_("Nothing more is linked."),

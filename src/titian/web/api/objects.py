@@ -1,0 +1,515 @@
+"""What is held: find it, read it, take objects in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final, Self, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, Parameter
+from litestar.types import ControllerRouterHandler
+from msgspec import Meta
+
+from titian.core.collection import Collection, timestamp
+from titian.core.errors import Forbidden, Unavailable
+from titian.core.job import Progress
+from titian.core.people import Permission
+from titian.core.reading import Neighbours, ObjectRead, Place
+from titian.core.search import Found, Hit, Query, read_query
+from titian.core.tlp import parse_tlp
+from titian.exchange.hold import HoldReport, Rejection
+from titian.exchange.receive import split
+from titian.node import Node
+from titian.store.view import Delivery
+from titian.web.api.caller import Called, Caller, Needs
+from titian.web.api.jobs import JobShown, job_shown
+from titian.web.api.paging import Page, Paged
+from titian.web.api.request import BODY, Held
+from titian.web.api.route import acts, also, reads
+from titian.web.api.shapes import CollectionNamed, Count, Instant, PartyNamed, Shown, StixId, maybe, moments
+from titian.web.console.guard import AnyRequest
+from titian.web.jobs import Jobs
+
+T = TypeVar("T")
+U = TypeVar("U")
+GROUP: Final = "Objects"
+ANYONE: Final = Needs(anyone=True)
+AT_ONCE: Final = 1000
+"""Objects that are taken in while the caller waits; more of them become a job."""
+_ATTEMPTS: Final = 5
+_STIX: Final = "application/stix+json;version=2.1"
+Identifier = FromPath[str]
+Modified = Annotated[str | None, Parameter(max_length=40, description="Of which version: its modified.")]
+
+
+# ── shapes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class HitShown(Shown, frozen=True, kw_only=True):
+    """One object that was found. Its texts are others' and not to be trusted."""
+
+    id: StixId
+    type: str
+    title: str
+    title_marks: Annotated[list[list[int]], Meta(description="Ranges of characters to mark, the end exclusive.")]
+    snippet: Annotated[str, Meta(description="Where it was found.")]
+    snippet_marks: list[list[int]]
+    modified: Instant | None
+    added: Instant
+    tlp: Annotated[str | None, Meta(description="Null where it is unmarked: nobody may have it.",
+                                    examples=["TLP:AMBER+STRICT"])]  # fmt: skip
+    markings: list[StixId]
+    created_by: StixId | None
+    source: Annotated[StixId | None, Meta(description="The party that sent it; null for what began here.")]
+    collection: CollectionNamed
+    latest: bool
+    fits: Annotated[str, Meta(description="exact (it is that), name, or text.", examples=["exact"])]
+
+
+class Bounded(Shown, frozen=True, kw_only=True):
+    """A count; with ``more``, at least so many."""
+
+    number: Count
+    more: bool
+
+
+class TypeBounded(Bounded, frozen=True, kw_only=True):
+    """How many of one type."""
+
+    type: str
+
+
+class FoundShown(Shown, frozen=True, kw_only=True):
+    """A page of what was found."""
+
+    items: list[HitShown]
+    next: Annotated[str | None, Meta(description="Send it as `after` for the next page; null on the last.")]
+    total: Bounded
+    types: Annotated[list[TypeBounded], Meta(description="By type, without regard to the filter by type.")]
+    partial: Annotated[bool, Meta(description="A word fits too many others: only those most like it were looked for.")]
+    behind: Annotated[int, Meta(description="So many held objects cannot be found yet.")]
+
+
+class PlaceShown(Shown, frozen=True, kw_only=True):
+    """Where a version lies."""
+
+    collection: CollectionNamed
+    kind: Annotated[str, Meta(description="own, received, released or directory.")]
+    party: StixId | None
+    agreement: StixId | None
+    added: Instant
+    latest: bool
+
+
+class VersionShown(Shown, frozen=True, kw_only=True):
+    """One version of an object."""
+
+    modified: Instant | None
+    version: str
+    places: list[PlaceShown]
+
+
+class MarkingShown(Shown, frozen=True, kw_only=True):
+    """A marking of an object."""
+
+    id: StixId
+    label: str | None
+    tlp: str | None
+
+
+class ReferenceShown(Shown, frozen=True, kw_only=True):
+    """A property in which an object names another."""
+
+    property: Annotated[str, Meta(examples=["object_refs"])]
+    id: StixId
+    title: Annotated[str | None, Meta(description="Null where it is not held.")]
+
+
+class OriginShown(Shown, frozen=True, kw_only=True):
+    """Where an object came from."""
+
+    party: PartyNamed
+    received: Instant
+    subscription: str
+    ledger: Annotated[str | None, Meta(description="The sender's ledger that says so, once that was checked.")]
+    entry: int | None
+
+
+class ObjectShown(Shown, frozen=True, kw_only=True):
+    """One version of an object, with what there is to know of it."""
+
+    id: StixId
+    type: str
+    title: str
+    modified: Instant | None
+    version: str
+    latest: bool
+    added: Instant
+    created_by: StixId | None
+    tlp: str | None
+    markings: list[MarkingShown]
+    references: list[ReferenceShown]
+    origins: Annotated[list[OriginShown], Meta(description="This organisation's alone to know; newest first.")]
+    contested: Annotated[bool, Meta(description="Another content of the same version is held too.")]
+    object: Annotated[dict[str, Any], Meta(description="The object itself; /raw has its bytes.")]
+
+
+class NodeShown(Shown, frozen=True, kw_only=True):
+    """An object in a graph."""
+
+    id: StixId
+    type: str
+    name: str
+    tlp: str | None
+    depth: Count
+    held: bool
+
+
+class EdgeShown(Shown, frozen=True, kw_only=True):
+    """A line of a graph; ``id`` is that of the relationship."""
+
+    source: StixId
+    target: StixId
+    label: str
+    id: StixId | None
+
+
+class GraphShown(Shown, frozen=True, kw_only=True):
+    """The graph around an object, which is its first node. With ``more`` it was cut off."""
+
+    nodes: list[NodeShown]
+    edges: list[EdgeShown]
+    more: bool
+
+
+class EventShown(Shown, frozen=True, kw_only=True):
+    """Something that happened to an object, and which object or act says so."""
+
+    at: Instant
+    kind: Annotated[str, Meta(examples=["sighted"])]
+    id: str
+    title: str
+    text: str
+
+
+class Events(Shown, frozen=True, kw_only=True):
+    """What happened, newest first."""
+
+    items: list[EventShown]
+
+
+class Bundle(Held, frozen=True, kw_only=True):
+    """A STIX 2.1 bundle, or only ``{"objects": [ … ]}``. Each object is kept byte for byte."""
+
+    objects: Annotated[list[dict[str, Any]], Meta(description="STIX 2.1 objects.", min_length=1)]
+
+    @classmethod
+    def unread(cls) -> Self:
+        """A value that says nothing: the bytes are split by the handler."""
+        return cls(objects=[])
+
+
+class RejectionShown(Shown, frozen=True, kw_only=True):
+    """Why an object was not taken in: which rule of STIX 2.1, in which clause."""
+
+    id: str | None
+    path: str
+    rule: str
+    clause: str
+    message: str
+
+
+class Imported(Shown, frozen=True, kw_only=True):
+    """What became of what was sent: ``read`` = ``added`` + ``known`` + those rejected. With a ``job`` it goes on."""
+
+    read: Count
+    added: Count
+    known: Count
+    rejected: list[RejectionShown]
+    job: JobShown | None = None
+
+
+# ── handlers ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@reads("/find", GROUP, ANYONE)
+def find(
+    caller: Called,
+    node: NamedDependency[Node],
+    paging: Paged,
+    q: Annotated[str, Parameter(max_length=2000, description='Words, "phrases", values; type: tlp: in: since: …')] = "",
+    type: Annotated[str | None, Parameter(max_length=1000, description="Only these types, with commas.")] = None,
+    tlp: Annotated[
+        str | None, Parameter(max_length=100, description="Only marked so, with commas; none: unmarked.")
+    ] = None,
+    party: Annotated[str | None, Parameter(max_length=300, description="Sent or created by this party (id).")] = None,
+    agreement: Annotated[str | None, Parameter(max_length=300, description="Released or come under it (id).")] = None,
+    collection: Annotated[str | None, Parameter(max_length=100, description="Only in this collection (id).")] = None,
+    since: Annotated[
+        str | None, Parameter(max_length=40, description="Modified on or after this day or instant.")
+    ] = None,
+    until: Annotated[str | None, Parameter(max_length=40, description="Modified before it.")] = None,
+    versions: Annotated[bool, Parameter(description="Old versions too.")] = False,
+) -> FoundShown:
+    """Find objects: exact values, names, full text. Without words, everything, the newest first."""
+    words = frozenset(one.strip().lower() for one in (tlp or "").split(",") if one.strip())
+    query = read_query(
+        q,
+        Query(
+            types=frozenset(one.strip() for one in (type or "").split(",") if one.strip()),
+            tlp=frozenset(parse_tlp(one) for one in words - {"none"}), unmarked="none" in words, party=party,
+            agreement=agreement, collection=collection, since=moments(since), until=moments(until), versions=versions,
+            limit=paging.limit, after=paging.begin or None,
+        ),
+    )  # fmt: skip
+    return _handed(
+        caller, node, "find", lambda: node.find(caller.viewer, query), lambda found: _found(found, paging),
+        lambda found: [(one.collection, one.added) for one in found.hits],
+    )  # fmt: skip
+
+
+@reads("/objects", GROUP, ANYONE)
+def objects(caller: Called, node: NamedDependency[Node], paging: Paged) -> FoundShown:
+    """List the objects that are held, the newest first, with counts by type."""
+    query = Query(limit=paging.limit, after=paging.begin or None)
+    return _handed(
+        caller, node, "find", lambda: node.find(caller.viewer, query), lambda found: _found(found, paging),
+        lambda found: [(one.collection, one.added) for one in found.hits],
+    )  # fmt: skip
+
+
+@reads("/objects/{identifier:str}", GROUP, ANYONE)
+def one(caller: Called, node: NamedDependency[Node], identifier: Identifier, modified: Modified = None) -> ObjectShown:
+    """One object: its latest version, or another."""
+    register = None if caller.is_narrow else node.agreements.read()
+
+    def show(found: ObjectRead) -> ObjectShown:
+        return ObjectShown(
+            id=found.id, type=found.type, title=found.title, modified=maybe(found.modified), version=found.version,
+            latest=found.latest, added=timestamp(found.added),
+            created_by=None if found.created_by is None else found.created_by.id,
+            tlp=None if found.tlp is None else found.tlp.label,
+            markings=[MarkingShown(id=each.id, label=each.label, tlp=None if each.tlp is None else each.tlp.label)
+                      for each in found.markings],
+            references=[ReferenceShown(property=path, id=to.id, title=to.title) for path, to in found.references],
+            origins=[] if register is None else [
+                OriginShown(party=PartyNamed(id=each.party, name=register.label(each.party)),
+                            received=timestamp(each.received), subscription=each.subscription, ledger=each.origin,
+                            entry=each.entry)
+                for each in found.origins
+            ],
+            contested=found.contested, object=msgspec.json.decode(found.raw),
+        )  # fmt: skip
+
+    return _read(caller, node, identifier, modified, show)
+
+
+@reads("/objects/{identifier:str}/raw", GROUP, ANYONE, responses={200: also(dict[str, Any], "The object's bytes.")})
+def raw(
+    request: AnyRequest, caller: Called, node: NamedDependency[Node], identifier: Identifier, modified: Modified = None
+) -> Response[bytes]:
+    """The bytes of one object as they came, with an ETag."""
+    found = _read(caller, node, identifier, modified, lambda read: read.raw)
+    tag = f'"{hashlib.sha256(found).hexdigest()[:32]}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "authorization, cookie"}
+    given = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if tag in given:
+        return Response(b"", status_code=304, headers=headers)
+    return Response(found, media_type=_STIX, headers=headers)
+
+
+@reads("/objects/{identifier:str}/versions", GROUP, ANYONE)
+def versions(caller: Called, node: NamedDependency[Node], paging: Paged, identifier: Identifier) -> Page[VersionShown]:
+    """The versions of an object, newest first, and where each lies."""
+    found = _read(caller, node, identifier, None, lambda read: read.versions)
+    return paging.listed(
+        found,
+        lambda each: (each.modified or 0, each.version),
+        lambda each: VersionShown(
+            modified=maybe(each.modified), version=each.version, places=[_place(place) for place in each.places]
+        ),
+        newest_first=True,
+    )
+
+
+@reads("/objects/{identifier:str}/neighbours", GROUP)
+def neighbours(
+    caller: Called,
+    node: NamedDependency[Node],
+    identifier: Identifier,
+    depth: Annotated[int, Parameter(ge=0, le=2, description="Steps from the object.")] = 2,
+    most: Annotated[int, Parameter(ge=1, le=2000, description="Nodes at most.")] = 500,
+) -> GraphShown:
+    """What an object is linked with."""
+    return _graph(node.reading.neighbours(caller.viewer, identifier, depth=depth, limit=most))
+
+
+@reads("/objects/{identifier:str}/timeline", GROUP)
+def timeline(
+    caller: Called,
+    node: NamedDependency[Node],
+    identifier: Identifier,
+    most: Annotated[int, Parameter(ge=1, le=1000, description="Events at most.")] = 200,
+) -> Events:
+    """What happened to an object, newest first."""
+    found = node.reading.timeline(caller.viewer, identifier, most)
+    return Events(
+        items=[EventShown(at=timestamp(each.at), kind=each.kind, id=each.id, title=each.title, text=each.text)
+               for each in found]
+    )  # fmt: skip
+
+
+@acts(
+    "/collections/{collection:str}/objects", GROUP, Needs(permission=Permission.WRITE, anyone=True),
+    responses={202: also(Imported, "There are many: a job goes on with them.")},
+)  # fmt: skip
+def take_in(
+    request: AnyRequest, caller: Called, node: NamedDependency[Node], collection: FromPath[str], data: JSONBody[Bundle]
+) -> Response[Imported]:
+    """Take STIX 2.1 objects into a collection, each checked by itself: up to 1,000 at once, more of them as a job."""
+    into = _writable(caller, node, collection)
+    raws = split(request.scope["state"][BODY], most=node.settings.objects_per_request)
+    actor = caller.actor
+
+    def work(progress: Progress | None) -> HoldReport:
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            if progress is not None:
+                progress.at(done, len(raws))
+                progress.check()
+
+        told: dict[str, Any] = {"objects": len(raws)}
+        try:
+            report = node.exchange.hold(raws, into, source=f"api {actor.name}", progress=advance)
+            told |= {"read": report.read, "added": report.added}
+        except BaseException as error:
+            told["failed"] = type(error).__name__
+            raise
+        finally:
+            node.acts.add(actor.id, "import", into.id, details=told)
+        return report
+
+    if len(raws) <= AT_ONCE:
+        return Response(_imported(work(None)))
+    title = f"Import of {len(raws):,} objects into {into.name}"
+    job = Jobs(node).start(actor.id, "import", title, lambda progress: _imported(work(progress)))
+    return Response(
+        Imported(read=0, added=0, known=0, rejected=[], job=job_shown(job)), status_code=202,
+        headers={"location": f"/api/v1/jobs/{job.id}"},
+    )  # fmt: skip
+
+
+# ── how it is done ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(caller: Caller, node: Node, identifier: str, modified: str | None, show: Callable[[ObjectRead], T]) -> T:
+    at = moments(modified)
+    return _handed(
+        caller, node, "object", lambda: node.reading.object(caller.viewer, identifier, at), show,
+        lambda found: [(place.collection, place.added) for each in found.versions for place in each.places],
+    )  # fmt: skip
+
+
+def _handed(
+    caller: Caller, node: Node, view: str, read: Callable[[], U], show: Callable[[U], T],
+    places: Callable[[U], Iterable[tuple[str, int]]],
+) -> T:  # fmt: skip
+    """Show what was read; what goes to a partner is remembered before (law 8), and read again when something of it was
+    taken back meanwhile."""
+    for _ in range(_ATTEMPTS):
+        found = read()
+        shown = show(found)
+        if _remembered(caller, view, places(found), shown):
+            return shown
+    raise Unavailable("What is served here is being taken back.", advice="Try again in a moment.")
+
+
+def _remembered(caller: Caller, view: str, places: Iterable[tuple[str, int]], shown: object) -> bool:
+    reader = caller.view
+    if reader is None or not caller.is_partner:
+        return True
+    added: dict[str, list[int]] = {}
+    for collection, at in places:
+        added.setdefault(collection, []).append(at)
+    digest = hashlib.sha256(shown if isinstance(shown, bytes) else msgspec.json.encode(shown)).digest()
+    futures = [
+        reader.deliver(
+            Delivery(
+                collection=reader.collection(collection).collection, key=reader.reader.id, view=view, after=0,
+                first=min(each), last=max(each), count=len(each), digest=lambda: digest, whole=False,
+            )
+        )
+        for collection, each in added.items()
+    ]  # fmt: skip
+    # Each is waited for, whatever the one before it has given.
+    outcomes = [each.result() for each in futures]
+    return all(outcomes)
+
+
+def _writable(caller: Caller, node: Node, reference: str) -> Collection:
+    """Where a caller may put objects. Raises :class:`NotFound` alike for what is not there and not to be seen."""
+    if caller.view is not None:
+        return caller.view.writable(reference)
+    found = node.collections.find(reference)
+    if found.is_inbox:
+        raise Forbidden("Only its party writes into an inbox.")
+    return found
+
+
+def _imported(report: HoldReport) -> Imported:
+    return Imported(read=report.read, added=report.added, known=report.known,
+                    rejected=[_rejection(each) for each in report.rejected[:1000]])  # fmt: skip
+
+
+def _rejection(each: Rejection) -> RejectionShown:
+    return RejectionShown(id=each.id, path=each.path, rule=each.rule, clause=each.clause, message=each.message)
+
+
+def _found(found: Found, paging: Paged) -> FoundShown:
+    page = paging.page((_hit(each) for each in found.hits), found.next)
+    return FoundShown(
+        items=page.items, next=page.next, total=Bounded(number=found.total.number, more=found.total.more),
+        types=[TypeBounded(type=each.type, number=each.count.number, more=each.count.more) for each in found.types],
+        partial=found.partial, behind=found.behind,
+    )  # fmt: skip
+
+
+def _hit(hit: Hit) -> HitShown:
+    return HitShown(
+        id=hit.id, type=hit.type, title=hit.title, title_marks=[list(each) for each in hit.title_marks],
+        snippet=hit.snippet.text, snippet_marks=[list(each) for each in hit.snippet.marks],
+        modified=maybe(hit.modified), added=timestamp(hit.added), tlp=None if hit.tlp is None else hit.tlp.label,
+        markings=list(hit.markings), created_by=hit.created_by, source=hit.source,
+        collection=CollectionNamed(id=hit.collection, name=hit.collection_name), latest=hit.latest,
+        fits=hit.tier.name.lower(),
+    )  # fmt: skip
+
+
+def _place(place: Place) -> PlaceShown:
+    return PlaceShown(
+        collection=CollectionNamed(id=place.collection, name=place.name), kind=place.kind.value, party=place.party,
+        agreement=place.agreement, added=timestamp(place.added), latest=place.latest,
+    )  # fmt: skip
+
+
+def _graph(found: Neighbours) -> GraphShown:
+    return GraphShown(
+        nodes=[
+            NodeShown(id=each.id, type=each.type, name=each.title, tlp=None if each.tlp is None else each.tlp.label,
+                      depth=each.depth, held=each.held)
+            for each in found.nodes
+        ],
+        edges=[EdgeShown(source=each.source, target=each.target, label=each.label, id=each.id) for each in found.edges],
+        more=found.more,
+    )  # fmt: skip
+
+
+def object_routes() -> list[ControllerRouterHandler]:
+    """The routes of this module."""
+    return [find, objects, one, raw, versions, neighbours, timeline, take_in]

@@ -1,0 +1,58 @@
+"""Long work that a person starts: it goes on after the request, says how far it is, and a reload finds it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from titian.core.errors import NotFound, Refused
+from titian.core.job import Job, Progress
+from titian.core.people import Actor, Permission
+from titian.node import Node
+from titian.web.errors import TooMany
+
+MOST: Final = 8
+"""Unfinished jobs of one person at most."""
+_PATIENCE: Final = 15.0
+
+
+class Jobs:
+    """The jobs of a node, for its faces. Costs nothing to make: the thread that works is the node's."""
+
+    def __init__(self, node: Node) -> None:
+        self._runner = node.jobs
+
+    def start(self, person_id: str, kind: str, title: str, work: Callable[[Progress], object]) -> Job:
+        """Have some work done for a person. ``kind`` is a short word, ``title`` a line in the person's language.
+
+        What ``work`` returns must be JSON of at most 1 MB; it is kept for a day. Raises :class:`TooMany` when this
+        person has :data:`MOST` jobs that are not finished.
+        """
+        job = self._runner.start(person_id, kind, title, work, most=MOST)
+        if job is None:
+            raise TooMany(f"This person has {MOST} jobs that are not finished.", _PATIENCE)
+        return job
+
+    def get(self, actor: Actor, job_id: str) -> Job:
+        """A job with its result. Raises :class:`NotFound` for one that is not there, or is somebody else's."""
+        job = self._runner.find(job_id)
+        if job is None or not sees(actor, job):
+            raise NotFound("There is no such job.", advice="Finished jobs are kept for a day.")
+        return job
+
+    def list(self, actor: Actor, limit: int = 50, before: Job | None = None) -> list[Job]:
+        """The jobs that somebody may see, newest first, without their results."""
+        person = None if actor.may(Permission.MANAGE_PEOPLE) else actor.id
+        return self._runner.list(person=person, limit=limit, before=before)
+
+    def cancel(self, actor: Actor, job_id: str) -> Job:
+        """Ask that a job stops. Raises :class:`NotFound`, and :class:`Refused` when it has ended."""
+        job = self.get(actor, job_id)
+        if not job.unfinished or not self._runner.cancel(job.id):
+            raise Refused("This job has ended already.")
+        return self.get(actor, job_id)
+
+
+def sees(actor: Actor, job: Job) -> bool:
+    """Whether somebody may see a job: whose it is, and administrators."""
+    return job.person == actor.id or actor.may(Permission.MANAGE_PEOPLE)
