@@ -1,7 +1,7 @@
-"""Sets of numbers up to 65,536 as they are kept and as they are worked with. No SQL.
+"""Sets of numbers below 61,440 as they are kept and as they are worked with. No SQL.
 
 Kept: sorted numbers of two bytes each, or, where they are many, one bit for each number that could be. Worked with: one
-integer of 65,536 bits, on which and, or and counting take a microsecond.
+integer of 61,440 bits, on which and, or and counting take a microsecond.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-SPAN: Final = 65_536
+SPAN: Final = 61_440
+"""So that one bit for each is a little less than a page of SQLite."""
 _BITMAP: Final = SPAN // 8
 _MOST_LISTED: Final = SPAN // 32
 """Numbers that are kept one by one at most: of more, working with them one by one takes longer than a bit for each."""

@@ -88,6 +88,6 @@ def test_who_searches_what() -> None:
     assert of(ORGANISATION) == of(key(Role.ADMIN)) == of(key()) == held
     assert of(key(party=PARTY)) == of(key(Role.ADMIN, party=PARTY)) == [Kind.RELEASED]
     assert of(key(party="identity--other")) == []
-    assert [viewer.is_organisation for viewer in (ORGANISATION, key(Role.ADMIN), key(), key(Role.ADMIN, where=1),
-                                                  key(Role.ADMIN, PARTY))] == [True, True, False, False, False]  # fmt: skip
+    viewers = (ORGANISATION, key(Role.ADMIN), key(), key(Role.ADMIN, where=1), key(Role.ADMIN, PARTY))
+    assert [viewer.is_organisation for viewer in viewers] == [True, True, False, False, False]
     assert ORGANISATION.sees(out, 10), "asked for by its name, it sees what it released"

@@ -1,7 +1,7 @@
 """The index over what is held. It can be forgotten and made anew. Instants are microseconds since the Unix epoch.
 
 Everything that is searched for is a *term*: a word, a type, a marking, a reference. For each term there are the numbers
-of the entries that have it, in chunks of 65,536 entries. A chunk is the unit of writing: what is new goes into the
+of the entries that have it, in chunks of 61,440 entries. A chunk is the unit of writing: what is new goes into the
 last one. Each *scope* has terms, numbers and chunks of its own: 0 is what is held, every released collection is one by
 itself, so that what a party finds, and how long it takes, does not depend on anything else (law 1).
 """
