@@ -18,6 +18,8 @@ LOCALE = ROOT / "src" / "titian" / "web" / "console" / "locale"
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "N_": None}
 _LITERAL = "\x01"
 _TAG = re.compile(r"<[^>]*>")
+_TYPED = re.compile(r"<(code|kbd|pre|samp)\b[^>]*>.*?</\1>", re.DOTALL)
+"""What is typed as it stands is the same in every language."""
 _SAID = re.compile(r'\b(?:aria-label|title|placeholder|alt|data-confirm|data-confirm-label|data-announce)="([^"]*)"')
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _ENTITY = re.compile(r"&\w+;")
@@ -55,7 +57,7 @@ def outside(template: Path) -> Iterator[str]:
     whole = "".join(parts)
     for said in _SAID.findall(whole):
         yield from _words(said)
-    yield from _words(_ENTITY.sub(" ", _TAG.sub(" ", whole)))
+    yield from _words(_ENTITY.sub(" ", _TAG.sub(" ", _TYPED.sub(" ", whole))))
 
 
 def _words(text: str) -> Iterator[str]:

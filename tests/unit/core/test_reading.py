@@ -38,7 +38,8 @@ def test_references_are_properties_that_say_so(value: dict[str, Any], found: lis
 
 @pytest.mark.parametrize(
     ("path", "label"),
-    [("object_refs", "object"), ("src_ref", "src"), ("x.parent_directory_ref", "parent directory"), ("sighting_of_ref", "sighting of")],
+    [("object_refs", "object"), ("src_ref", "src"), ("x.parent_directory_ref", "parent directory"),
+     ("sighting_of_ref", "sighting of")],
 )  # fmt: skip
 def test_labels_are_words(path: str, label: str) -> None:
     assert label_of(path) == label
@@ -83,7 +84,9 @@ def test_a_translation_is_old_when_the_object_went_on() -> None:
 
 anything = st.recursive(
     st.none() | st.integers() | st.text(max_size=30) | st.just(ONE) | st.just("2025-01-01T00:00:00Z"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.just("a_ref"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.just("a_ref"), inner, max_size=3)
+    ),
     max_leaves=10,
 )  # fmt: skip
 
