@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from titian.exchange.agreed import show_agreement, show_party, state
 from titian.exchange.agreement_file import LONGEST, read_moment
 from titian.exchange.public_agreements import public_agreements
 from titian.node import Node
+from titian.web.console.choosing import party_name
 from titian.web.console.form import Form
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.render import page, redirect
@@ -65,7 +67,7 @@ def due(node: Node, register: Reading, analyst: Analyst, agreements: Sequence[Ag
     for recall in node.recalls.received():
         if recall.via in known:
             said = analyst.gettext(N_("A recall of %(party)s is to be answered"))
-            found.append(Due(recall.message.deadline, said % {"party": register.label(recall.message.by)},
+            found.append(Due(recall.message.deadline, said % {"party": party_name(register, recall.message.by)},
                              f"/recalls/{recall.id}"))  # fmt: skip
     for sent in node.recalls.sent():
         if sent.recall.agreement in known and sent.recall.deadline is not None:
@@ -77,7 +79,9 @@ def due(node: Node, register: Reading, analyst: Analyst, agreements: Sequence[Ag
             found.append(Due(rule.until, said % {"query": rule.query or rule.id}, f"/release/requests/{rule.id}"))
     for consent in register.directory.consents:
         if consent.agreement in known and consent.until is not None and consent.until > now:
-            said = analyst.gettext(N_("A consent of %(party)s ends")) % {"party": register.label(consent.originator)}
+            said = analyst.gettext(N_("A consent of %(party)s ends")) % {
+                "party": party_name(register, consent.originator)
+            }
             found.append(Due(consent.until, said, f"/agreements/{consent.agreement}"))
     return sorted(found, key=lambda each: each.at)
 
@@ -96,7 +100,8 @@ def agreements(request: AnyRequest, analyst: NamedDependency[Analyst], node: Nam
         agreements=[(show_agreement(held, one, now), one) for one in found],
         dialogues=sorted(held.dialogues.values(), key=lambda one: one.name),
         parties=sorted(held.directory.parties.values(), key=lambda one: one.name),
-        due=due(node, held, analyst, found)[:20], skipped=held.skipped, label=held.label, own=held.directory.own,
+        due=due(node, held, analyst, found)[:20], skipped=held.skipped, label=partial(party_name, held),
+        own=held.directory.own,
         shipped=[(alias, tomllib.loads(text)["name"]) for alias, text in public_agreements().items()],
         words=_words(analyst),
     )  # fmt: skip
@@ -135,7 +140,7 @@ def _show(
         request, analyst, "agreements/one.html", status=status, error=error,
         shown=show_agreement(held, found, now), agreement=found,
         flows=[one for one in node.flows.since(ALWAYS) if one.agreement == found.id],
-        due=due(node, held, analyst, [found]), label=held.label, words=_words(analyst),
+        due=due(node, held, analyst, [found]), label=partial(party_name, held), words=_words(analyst),
         consents=[one for one in held.directory.consents if one.agreement == found.id],
         parties=[one for one in held.directory.parties.values() if one.id not in found.parties],
         ceilings=[(one.value, one.label) for one in Tlp],
@@ -313,7 +318,7 @@ def dialogue(
     found = _dialogue(held, dialogue_id)
     came = sorted((one for one in held.directory.agreements.values() if one.dialogue == found.id), key=lambda x: x.name)
     return page(
-        request, analyst, "agreements/dialogue.html", dialogue=found, label=held.label,
+        request, analyst, "agreements/dialogue.html", dialogue=found, label=partial(party_name, held),
         agreements=[(one, state(one, now)) for one in came], due=due(node, held, analyst, came), words=_words(analyst),
     )  # fmt: skip
 

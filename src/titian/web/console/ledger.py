@@ -4,6 +4,7 @@ looks."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from titian.core.ledger_report import Audited, OwnLedger
 from titian.core.people import Permission
 from titian.exchange.ledger_verbs import Inspected
 from titian.node import Node
+from titian.web.console.choosing import party_name
 from titian.web.console.form import Form
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.ledger_words import KINDS, sentence, whom
@@ -59,7 +61,7 @@ def ledgers(request: AnyRequest, analyst: NamedDependency[Analyst], node: NamedD
         request, analyst, "ledger/index.html",
         own=[(name_of(one.agreement, register, analyst), one) for one in node.ledger_desk.list()],
         others=[(name_of(one.agreement, register, analyst), one) for one in node.peer_ledgers.all()],
-        witnesses=node.ledger_desk.witnesses(), label=register.label, register=register,
+        witnesses=node.ledger_desk.witnesses(), label=partial(party_name, register), register=register,
     )  # fmt: skip
 
 
@@ -92,7 +94,7 @@ def ledger(
         ledger=held, name=name_of(held.agreement, register, analyst), rows=rows, note=note,
         older=rows[-1].num if rows else 0, newer=min(held.size, before + _PAGE) if before < held.size else 0,
         witnesses=[
-            (one, one.cosigned[held.origin], register.label(one.party) if one.party else one.key.name)
+            (one, one.cosigned[held.origin], party_name(register, one.party) if one.party else one.key.name)
             for one in node.ledger_desk.witnesses() if held.origin in one.cosigned
         ],
     )  # fmt: skip
@@ -134,7 +136,7 @@ def verify(analyst: NamedDependency[Analyst], node: NamedDependency[Node], form:
     party = form.text("party", most=200)
     register = node.agreements.read()
     if party:
-        title = analyst.gettext(N_("Verify the ledgers of %(name)s")) % {"name": register.label(party)}
+        title = analyst.gettext(N_("Verify the ledgers of %(name)s")) % {"name": party_name(register, party)}
         work = _verify_party(node, register.party(party).id)
     else:
         title = analyst.gettext(N_("Verify the ledgers of this node"))

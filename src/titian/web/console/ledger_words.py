@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from titian.core.directory_objects import Reading
 from titian.core.ledger import EVERYBODY, Entry, Kind
+from titian.web.console.choosing import party_name
 from titian.web.console.words import N_
 
 KINDS: Final = {
@@ -46,4 +47,6 @@ def whom(entry: Entry, register: Reading, gettext: Callable[[str], str]) -> str:
     """Whom an entry is opened to."""
     if entry.party is None:
         return gettext(N_("nobody outside"))
-    return gettext(N_("every party of the agreement")) if entry.party == EVERYBODY else register.label(entry.party)
+    return (
+        gettext(N_("every party of the agreement")) if entry.party == EVERYBODY else party_name(register, entry.party)
+    )

@@ -22,6 +22,7 @@ from titian.core.search import ORGANISATION
 from titian.core.subscription import Subscription
 from titian.core.survey import VOCABULARY
 from titian.node import Node
+from titian.web.console.choosing import party_name
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.ledger import name_of
 from titian.web.console.render import page
@@ -61,7 +62,7 @@ def came(
     called = names([one.id for found in parties.values() for one in found[:_SHOWN]])
     return [
         Came(
-            party=register.label(party) if party else "",
+            party=party_name(register, party) if party else "",
             last=found[0].provenance.received,
             types=tuple(Counter(one.type for one in found).most_common()),
             newest=tuple((one, called.get(one.id, one.id)) for one in found[:_SHOWN]),
@@ -74,7 +75,7 @@ def partners(subscriptions: Sequence[Subscription], register: Reading) -> list[P
     """Every standing subscription, what is wrong first."""
     found = [
         Partner(
-            name=register.label(one.terms.party),
+            name=party_name(register, one.terms.party),
             subscription=one,
             wrong=one.progress.paused or (one.progress.error if one.progress.failures else None)
             or (one.progress.gaps[-1].what if one.progress.gaps else ""),
@@ -134,7 +135,7 @@ def today(request: AnyRequest, analyst: NamedDependency[Analyst], node: NamedDep
             for one in node.ledger_desk.list() if one.halted is not None and one.closed is None
         ],
         flows=node.flows.since(node.store.clock() - FLOW_DAYS * 86_400_000_000),
-        label=register.label, agreements=agreements_named(register), days=FLOW_DAYS,
+        label=partial(party_name, register), agreements=agreements_named(register), days=FLOW_DAYS,
     )  # fmt: skip
 
 
