@@ -130,16 +130,17 @@ class ConsoleBench(Bench):
 
     @cached_property
     def people(self) -> dict[str, str]:
-        """Cookies of people by name: analysts, a releaser, an administrator."""
+        """Cookies of people by name: analysts, a releaser, an auditor, an administrator."""
         _ = self.places
         with open_node(self.home, environment={}) as node:
             people = People(node.store, cost=_CHEAP)
             first = people.add("administrator", Duty.ADMINISTRATOR, by=local_operator("benchmark"), password=_PASSWORD)
+            others = {"releaser": Duty.RELEASER, "auditor": Duty.AUDITOR}
             duties = {f"analyst-{number}": Duty.ANALYST for number in range(self.console.people)}
-            for name, duty in (duties | {"releaser": Duty.RELEASER}).items():
+            for name, duty in (duties | others).items():
                 people.add(name, duty, by=acting_as(first), password=_PASSWORD)
             sessions = {}
-            for name in ("administrator", *duties, "releaser"):
+            for name in ("administrator", *duties, *others):
                 reached = people.password(Start().named(name), _PASSWORD)
                 assert isinstance(reached, SignedIn)
                 sessions[name] = reached.token
@@ -149,10 +150,10 @@ class ConsoleBench(Bench):
     def served(self) -> Served:
         """The node, serving with one worker."""
         _ = self.people
+        before = set(psutil.Process().children(recursive=True))
         server = serve(self.home)
         self._ends.callback(server.stop)
-        ours = psutil.Process().children(recursive=True)
-        return Served(server, [one for one in ours if str(self.home) in one.cmdline()])
+        return Served(server, [one for one in psutil.Process().children(recursive=True) if one not in before])
 
     @property
     def analysts(self) -> list[str]:
@@ -208,8 +209,9 @@ def _story(node: Node, count: int) -> Places:
         text = public_agreements()[alias].replace(party_id(PAIR[0]), own)
         node.agreements.add(text.encode(), BY)
     step = console_search.TOLD_EVERY
-    told = [msgspec.json.decode(console_search.told(n * step + 7)) for n in range(min(count // step, _RELEASED + 400))]
-    ids = [one["id"] for one in told]
+    told = [msgspec.json.decode(console_search.told(number * step + 7)) for number in range(min(count // step, 2_000))]
+    # What needs nothing beside it to be released.
+    ids = [one["id"] for one in told if one["type"] in {"indicator", "malware"}]
     node.mark.mark(ANALYST, ids[: _RELEASED + _ASKED], Wish(tlp=Tlp.GREEN))
     for begin in range(0, _RELEASED, 100):
         asked = node.release.request(ANALYST, ids[begin : begin + 100], AGREEMENT, parties=[PAIR[1]])

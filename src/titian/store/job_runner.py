@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-import structlog
 
 from titian.core.errors import TitianError, Unavailable
 from titian.core.job import Job, Progress, State, Stopped
@@ -39,7 +39,7 @@ BEAT_EVERY: Final = 10.0
 MOST: Final = 100
 """Jobs of one process that wait, at most."""
 _TRIES: Final = 20
-_log: Final = structlog.get_logger("titian.jobs")
+_log: Final = logging.getLogger("titian.jobs")
 
 
 class _Progress:
@@ -165,7 +165,7 @@ class JobRunner:
             try:
                 self._do(progress, work)
             except Exception as error:
-                _log.error("a job was lost", job=progress.job.id, exc_info=error)
+                _log.error("the job %s was lost", progress.job.id, exc_info=error)
 
     def _do(self, progress: _Progress, work: Work) -> None:
         with self._store.writing() as tx:
@@ -225,7 +225,7 @@ class JobRunner:
                     beaten = time.monotonic()
             except TitianError as error:
                 # A long transaction of somebody, maybe of the job itself, keeps others from writing.
-                _log.debug("progress is not written", error=str(error))
+                _log.debug("progress is not written: %s", error)
 
     def _forget_unwanted(self, running: _Progress | None) -> None:
         with self._store.reading() as tx:
@@ -250,6 +250,6 @@ def _words(error: Exception, job: Job) -> str:
     if isinstance(error, TitianError) and not isinstance(error, Unavailable):
         return str(error)
     error_id = str(uuid.uuid4())
-    _log.error("a job failed", error_id=error_id, kind=job.kind, exc_info=error)
+    _log.error("a job failed: %s, error_id %s", job.kind, error_id, exc_info=error)
     said = "The node cannot answer now." if isinstance(error, Unavailable) else "The node failed."
     return f"{said} If it stays so, tell its administrator the error_id {error_id}."

@@ -20,7 +20,7 @@ import msgspec
 from titian.core.errors import AlreadyExists, InvalidInput, Refused, UnreadableFile
 from titian.store.acts import record
 from titian.store.archive import DATABASE, KEYS, SETTINGS, Advance, Archive, Manifest, Table
-from titian.store.backup import TABLES, columns_of, private, publish, quoted, sequences_of
+from titian.store.backup import LEFT_OUT, TABLES, columns_of, private, publish, quoted, sequences_of
 from titian.store.database import Database, SqliteDatabase, Transaction, open_database
 from titian.store.heads import LOCK, Head, HeadFile, sync_folder
 from titian.store.journal import SUFFIX
@@ -294,7 +294,7 @@ def _into_postgres(
 def _fill(tx: Transaction, archive: Archive, advance: Advance) -> None:
     """Copy every table back, what is referred to first."""
     rows = tx.all("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
-    there = {str(row[0]) for row in rows} - {"alembic_version"}
+    there = {str(row[0]) for row in rows} - {"alembic_version", *LEFT_OUT}
     tables = {table.name: table for table in archive.manifest.tables}
     if tables.keys() != there:
         raise UnreadableFile(f"The tables of this backup are not those of schema {archive.manifest.schema}.")
@@ -327,5 +327,6 @@ def _fill(tx: Transaction, archive: Archive, advance: Advance) -> None:
 def _emptied(database: Database, tables: Sequence[Table]) -> None:
     """Take out again what was made in a database that was empty."""
     with suppress(Exception), database.writing() as tx:
-        for name in sorted({*TABLES, "alembic_version", *(table.name for table in tables if _TABLE.match(table.name))}):
+        told = {table.name for table in tables if _TABLE.match(table.name)}
+        for name in sorted({*TABLES, *LEFT_OUT, "alembic_version", *told}):
             tx.run(f"DROP TABLE IF EXISTS {quoted(name)} CASCADE")
