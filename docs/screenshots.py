@@ -1,4 +1,4 @@
-"""Take the pictures of the console: every screen, in three languages, light and dark; and write the page that shows them.
+"""Take the pictures of the console: every screen, in three languages, light and dark; and write the page with them.
 
 ``python docs/screenshots.py`` runs `titian demo`, serves its first node and drives Chromium. It needs `chromium`, the
 extra ``test``, and fonts for Japanese (Debian: ``apt-get install chromium fonts-noto-cjk``). ``--only NAME …`` takes
@@ -89,13 +89,19 @@ def _checked(somebody: Person, demo: Demo) -> None:
 
 
 def _preview(somebody: Person, demo: Demo) -> None:
-    page = somebody.go(f"/release/new?what={demo.report}")
+    look(somebody, demo, demo.report, "JP", "RU")
+
+
+def look(somebody: Person, demo: Demo, what: str, *countries: str) -> Any:
+    """Preview something for the parties of some countries; the page."""
+    page = somebody.go(f"/release/new?what={what}")
     for box in page.locator("input[name=to]").all():
         label = page.locator(f"label[for='{box.get_attribute('id')}']").inner_text()
-        if "JP" in label or "RU" in label:
+        if any(one in label for one in countries):
             box.check()
     page.locator("#main form button.primary").click()
     page.locator(".preview").wait_for()
+    return page
 
 
 def _verified(somebody: Person, demo: Demo) -> None:
@@ -181,10 +187,7 @@ def ask(browser: Any, url: str, demo: Demo) -> None:
         page = analyst.go("/release")
         if page.locator("#main a[href^='/release/requests/']").count():
             return
-        campaign = demo.own("campaign")
-        page = analyst.go(f"/release/new?what={campaign}")
-        page.locator("input[name=to]").first.check()
-        page.locator("#main form button.primary").click()
+        page = look(analyst, demo, demo.report, "JP")
         for box in page.locator("input[name=answered]").all():
             box.check()
         page.fill("[name=reason]", "They asked about it at the last meeting.")

@@ -156,7 +156,8 @@ class _Sight:
             ):
                 if row[0] in self.collections and row[2] in some:
                     found.setdefault(row[2], []).append(entry(0, row))
-        return found
+        # In an order of our own: that of the rows is the backend's, and tells of what else is there (law 1).
+        return {one: sorted(found[one], key=lambda row: (row.collection, row.added)) for one in wanted if one in found}
 
     def chosen(self, identifiers: Collection[str]) -> dict[str, Found]:
         """The entry that stands for each object: as the gate chooses it for us, else the latest."""

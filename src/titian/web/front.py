@@ -5,12 +5,16 @@ from __future__ import annotations
 import ipaddress
 import time
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from titian.web.api.problem import MEDIA_TYPE as PROBLEM
+from titian.web.api.problem import Problem
 from titian.web.errors import error_answer
 from titian.wire.taxii import MEDIA_TYPE
 
@@ -89,7 +93,7 @@ class Front:
             # The framework would answer it on every path, without a key.
             request["method"] = "TRACE"
         if refusal is not None:
-            await _answer(send_ours, *refusal)
+            await _answer(send_ours, *refusal, api=str(request["path"]).startswith("/api/"))
         else:
             await self._app(scope, receive, send_ours)
         self._record(scope, answered, time.perf_counter() - begun)
@@ -126,9 +130,13 @@ def _measures(method: str, route: str, status: int) -> tuple[Counter, Histogram]
     return REQUESTS.labels(method, route, status), SECONDS.labels(route)
 
 
-async def _answer(send: Send, status: int, description: str) -> None:
+async def _answer(send: Send, status: int, description: str, *, api: bool) -> None:
     body, headers = error_answer(status, description)
-    headers |= {"content-type": MEDIA_TYPE, "content-length": str(len(body))}
+    kind = MEDIA_TYPE
+    if api:
+        said = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=description)
+        body, kind = msgspec.json.encode(said), PROBLEM
+    headers |= {"content-type": kind, "content-length": str(len(body))}
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     start: Any = {"type": "http.response.start", "status": status, "headers": encoded}
     end: Any = {"type": "http.response.body", "body": body, "more_body": False}

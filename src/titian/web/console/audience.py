@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from titian.core.agreement import Agreement
@@ -46,7 +47,7 @@ class Prospect(msgspec.Struct, frozen=True):
 
 @get("/objects/{identifier:str}/audience", sync_to_thread=True)
 def audience(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """Who may see an object, and why everybody else may not."""
     analyst.require(Permission.PREVIEW)

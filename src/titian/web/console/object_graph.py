@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from titian.core.errors import NotFound
@@ -58,7 +59,7 @@ class Group(msgspec.Struct, frozen=True):
 
 @get("/objects/{identifier:str}/graph", sync_to_thread=True)
 def show_graph(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """What an object is linked with, in two steps at most."""
     analyst.require(Permission.READ)
@@ -76,7 +77,7 @@ def show_graph(
 
 @get("/objects/{identifier:str}/graph.json", sync_to_thread=True)
 def graph_json(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """The same for the script that draws it."""
     analyst.require(Permission.READ)

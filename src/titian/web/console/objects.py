@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from litestar.types import ControllerRouterHandler
 
@@ -36,7 +37,7 @@ ORIGINAL: Final = "original"
 
 @get("/objects/{identifier:str}", sync_to_thread=True)
 def show_object(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """The card of an object, in the reader's language where somebody has translated it."""
     analyst.require(Permission.READ)
@@ -94,7 +95,7 @@ def laid_over(value: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any
 
 @get("/objects/{identifier:str}/raw", sync_to_thread=True)
 def show_raw(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """An object's JSON: set out for the eye, or exactly as it came."""
     analyst.require(Permission.READ)
@@ -116,7 +117,7 @@ def _pretty(raw: bytes) -> str:
 
 @get("/objects/{identifier:str}/download", sync_to_thread=True)
 def download(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """An object's bytes as they are held, as a file."""
     analyst.require(Permission.READ)
@@ -130,7 +131,7 @@ def download(
 
 @get("/objects/{identifier:str}/versions", sync_to_thread=True)
 def show_versions(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """The versions of an object, and what two of them differ in: the last two, where nobody chooses."""
     analyst.require(Permission.READ)
@@ -155,7 +156,7 @@ def _preceding(known: list[int], version: int | None) -> str:
 
 @get("/objects/{identifier:str}/history", sync_to_thread=True)
 def show_history(
-    request: AnyRequest, identifier: str, analyst: NamedDependency[Analyst], node: NamedDependency[Node]
+    request: AnyRequest, identifier: FromPath[str], analyst: NamedDependency[Analyst], node: NamedDependency[Node]
 ) -> ASGIResponse:
     """Where an object came from, what was done with it, who has seen it, and when."""
     analyst.require(Permission.READ)
