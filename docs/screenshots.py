@@ -32,7 +32,7 @@ WIDTH: Final = 1200
 TALLEST: Final = 1000
 LARGEST: Final = 120_000
 MOST: Final = 6_000_000
-QUALITIES: Final = (60, 45, 30, 20, 10)
+QUALITIES: Final = (40, 30, 20, 10)
 
 TEXT: Final = """Seen on the channel: hxxps://relief-shop[.]example/order, answered from 198.51.100[.]23.
 The file that they send is 3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea (a list of parts)."""

@@ -18,6 +18,7 @@ from titian.core.stix import new_id, observable_id
 LONGEST_NAME: Final = 1000
 LONGEST_TEXT: Final = 1_000_000
 MOST_INDICATORS: Final = 5000
+MOST_ABOUT: Final = 1000
 
 
 class Form(StrEnum):
@@ -81,6 +82,8 @@ def draft(written: Draft, own: str, at: int, identify: Callable[[str], str] = ne
         raise InvalidInput("It has no name.", advice="Say in a few words what it is.")
     if len(name) > LONGEST_NAME or len(written.description) > LONGEST_TEXT:
         raise InvalidInput("It is too long.", advice=f"A text has {LONGEST_TEXT:,} characters at most.")
+    if len(written.about) > MOST_ABOUT:
+        raise InvalidInput(f"It is about more than {MOST_ABOUT:,} objects.", advice="Write it in parts.")
     if len(written.indicators) > MOST_INDICATORS:
         raise InvalidInput(f"There are more than {MOST_INDICATORS:,} indicators.", advice="Write them in parts.")
     writer = _Writer(own, at, identify)

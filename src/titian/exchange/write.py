@@ -13,7 +13,7 @@ from titian.core.gate import Gate
 from titian.core.marking import Handling, handling_definition
 from titian.core.people import Actor, Permission
 from titian.core.tlp import PAP_DEFINITIONS, PAP_IDS, TLP_DEFINITIONS, TLP_IDS
-from titian.exchange.hold import CONFLICT, Hold
+from titian.exchange.hold import CONFLICT, Hold, judge
 from titian.exchange.mark import Wish, checked, understood
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -53,16 +53,22 @@ class Write:
         with self._gate.reading() as session:
             wish = msgspec.structs.replace(wish, handling=understood(session, wish.handling))
             own, at = session.register().directory.own, session.at
-            missing = [one for one in written.about if one not in session.find(written.about).ids()]
+            held = session.find(written.about).ids()
+            missing = [one for one in written.about if one not in held]
         if missing:
             raise InvalidInput(f"Nothing is held as {missing[0][:80]}.", advice="A report is about what is held.")
         drafted = draft(written, own, at)
-        report = self._hold.hold(_marked(drafted, wish), collection, source=SOURCE)
+        objects = _marked(drafted, wish)
+        violations = [violation for raw in objects for violation in judge(raw).violations]
+        if violations:
+            raise InvalidInput(f"It cannot be kept: {violations[0].message} ({violations[0].path})")
+        # Before the objects: a kill in between leaves an act without them, never them without an act.
+        with self._gate.writing() as session:
+            session.record(actor.id, "write", drafted.head, why, {"objects": len(drafted.objects)})
+        report = self._hold.hold(objects, collection, source=SOURCE)
         wrong = [one for one in report.rejected if one.rule != CONFLICT[0] or _is_versioned(drafted, one.id)]
         if wrong:
             raise InvalidInput(f"It cannot be kept: {wrong[0].message} ({wrong[0].path})")
-        with self._gate.writing() as session:
-            session.record(actor.id, "write", drafted.head, why, {"objects": len(drafted.objects)})
         return Saved(drafted.head, report.added, len(drafted.objects) - report.added)
 
 

@@ -30,7 +30,7 @@ from titian.store.store import Store
 CATCH_UP_SECONDS: Final = 2.0
 """How long a search indexes what came in since, before it answers with what there is."""
 MOST_LOOKED_AT: Final = 600
-"""Objects that a search reads, to be sure that they fit, for its counts, and again for its page."""
+"""Objects that a search reads, to be sure that they fit, for its counts, and half as many more for its page."""
 _ROWS_AT_ONCE: Final = 64
 _IN_BACKGROUND: Final = 4_000
 """Entries that the clock indexes in one transaction: many at one time, because each touches most of the last chunk."""
@@ -143,7 +143,7 @@ class _Search:
         """The page."""
         cursor = self._cursor()
         types, more = self._counts()
-        self.left = MOST_LOOKED_AT
+        self.left = MOST_LOOKED_AT // 2
         page, after = self._page(cursor)
         counts = sorted(types.items(), key=lambda one: (-one[1], one[0]))
         total = sum(count for name, count in counts if not self.query.types or name in self.query.types)

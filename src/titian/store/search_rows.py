@@ -98,8 +98,8 @@ def is_within(row: Found, query: Query) -> bool:
 def says(raw: bytes, needles: Sequence[Needle]) -> bool:
     """Whether an object says, to the letter, what has to be looked at."""
     phrases = [needle.text for needle in needles if needle.verify]
-    if all(" " in text and text.isascii() for text in phrases):
-        # Only texts have spaces in them: what stands so in the bytes is said.
+    if all(" " in text or not text.isascii() for text in phrases):
+        # Neither identifiers nor names of properties have spaces or other letters: what stands in the bytes is said.
         plain = raw.lower()
         if all(text.encode() in plain for text in phrases):
             return True

@@ -8,6 +8,7 @@ from typing import Any, Final
 from litestar import Response
 from litestar.response.base import ASGIResponse
 
+from titian.core.errors import TitianError
 from titian.web.console.guard import AnyRequest, Guard, SignInNeeded, sign_in_path
 from titian.web.console.render import page, redirect
 from titian.web.console.words import N_
@@ -45,7 +46,10 @@ def _page(guard: Guard, request: AnyRequest, error: Exception) -> ASGIResponse:
             return ASGIResponse(status_code=401, headers={"cache-control": "no-store"})
         return redirect(sign_in_path(error.back))
     status, text, reference, extra = judge(request, error)
-    visitor = guard.stranger(request) if isinstance(error, TooMany) else guard.visitor(request)
+    try:
+        visitor = guard.stranger(request) if isinstance(error, TooMany) else guard.visitor(request)
+    except TitianError:
+        visitor = guard.stranger(request)
     heading = HEADINGS.get(status, _FAILED)
     response = page(
         request, visitor, "error.html", status=status, heading=visitor.gettext(heading),

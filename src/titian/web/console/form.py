@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -11,7 +13,13 @@ from litestar.datastructures import UploadFile
 
 from titian.core.errors import InvalidInput, TooLarge
 
-KINDS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_PLAIN: Final = "application/x-www-form-urlencoded"
+KINDS: Final = frozenset({_PLAIN, "multipart/form-data"})
+SMALL: Final = 64 << 10
+"""Bytes of a form of somebody who is not signed in."""
+LARGEST: Final = 8 << 20
+"""Bytes of a form without files."""
+MOST_FIELDS: Final = 20_000
 LONGEST: Final = 2_000_000
 """Characters in a field at most."""
 
@@ -65,14 +73,42 @@ class Form:
         return value if isinstance(value, Upload) and value.body else None
 
 
-async def read_form(request: Request[Any, Any, Any], *, most: int) -> Form:
-    """Read the form of a request, if it has one, with its files of at most ``most`` bytes each. Raises
-    :class:`TooLarge`, and :class:`InvalidInput` for a body that is no form."""
-    if request.method in {"GET", "HEAD"} or request.content_type[0] not in KINDS:
+async def read_form(request: Request[Any, Any, Any], *, most: int, seconds: int, files: bool) -> Form:
+    """Read the form of a request, if it has one: at most ``most`` bytes, within ``seconds``; with ``files`` also one
+    that brings files. Raises :class:`TooLarge`, and :class:`InvalidInput` for a body that is no form."""
+    kind = request.content_type[0]
+    if request.method in {"GET", "HEAD"} or kind not in KINDS:
         return Form([])
+    async with asyncio.timeout(seconds):
+        if kind == _PLAIN:
+            return Form(_fields(await _body(request, min(most, LARGEST))))
+        if not files:
+            raise InvalidInput("This form takes no files.")
+        return Form(await _parts(request, most))
+
+
+async def _body(request: Request[Any, Any, Any], most: int) -> bytes:
+    """The body, counted while it comes. Not ``request.form()``: the framework keeps what it parsed for the next request
+    with the same body, passwords too, and takes any number of fields."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise TooLarge("The form is too large.")
+    return bytes(body)
+
+
+def _fields(body: bytes) -> list[tuple[str, str | Upload]]:
+    try:
+        return [*parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)]
+    except ValueError as error:
+        raise InvalidInput("The form cannot be read.", advice="Send it again.") from error
+
+
+async def _parts(request: Request[Any, Any, Any], most: int) -> list[tuple[str, str | Upload]]:
     try:
         held = await request.form()
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, LookupError) as error:
         raise InvalidInput("The form cannot be read.", advice="Send it again.") from error
     fields: list[tuple[str, str | Upload]] = []
     for key, value in held.multi_items():
@@ -83,4 +119,4 @@ async def read_form(request: Request[Any, Any, Any], *, most: int) -> Form:
             fields.append((key, Upload(value.filename or "", body)))
         else:
             fields.append((key, str(value)))
-    return Form(fields)
+    return fields

@@ -81,7 +81,8 @@ def _list(
     register = node.agreements.read()
     common: dict[str, Any] = {
         "filter": wanted, "said": said(analyst.gettext), "decides": analyst.may(Permission.WRITE), "error": error,
-        "failed": failed, "done": int(done) if done.isdigit() else 0, "sender": lambda one: _sender(one, register),
+        "failed": failed, "done": int(done) if done.isascii() and done.isdigit() else 0,
+        "sender": lambda one: _sender(one, register),
         "code": _code, "party": lambda one: party_name(register, one), "form": form or Form([]),
         "count": node.waiting.count_quarantined(),
     }  # fmt: skip

@@ -30,6 +30,7 @@ from titian.web.console.words import N_
 from titian.web.jobs import Jobs
 
 _PAGE: Final = 50
+_LARGEST: Final = 1 << 62
 VERIFY: Final = "verify-ledgers"
 
 
@@ -120,6 +121,8 @@ def proof(
     """A receipt for one entry, as a file: opened, or with ?closed=1 without what it says."""
     analyst.require(Permission.AUDIT)
     held = _held(node, str(ledger_id))
+    if not 0 <= num < held.size:
+        raise NotFound("There is no such entry.")
     closed = request.query_params.get("closed") == "1"
     made = node.ledger_desk.prove(held.origin, num, closed=closed)
     said = headers() | {
@@ -214,6 +217,8 @@ def verified(
 def evidence(analyst: NamedDependency[Analyst], node: NamedDependency[Node], num: FromPath[int]) -> ASGIResponse:
     """A proof of what does not hold, to be shown to a third."""
     analyst.require(Permission.READ)
+    if num >= _LARGEST:
+        raise NotFound("There is no such proof.")
     said = headers() | {
         "content-type": "application/json",
         "content-disposition": f'attachment; filename="evidence-{num}.json"',

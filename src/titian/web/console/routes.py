@@ -12,8 +12,8 @@ from titian.web.console.account import account_routes
 from titian.web.console.administration import administration_routes
 from titian.web.console.agreements import agreements_routes
 from titian.web.console.find import find_routes
-from titian.web.console.form import Form, read_form
-from titian.web.console.guard import Analyst, AnyRequest, Guard, Visitor, check_form
+from titian.web.console.form import SMALL, Form, read_form
+from titian.web.console.guard import Analyst, AnyRequest, Guard, SignInNeeded, Visitor, check_form
 from titian.web.console.help import help_routes
 from titian.web.console.inbox import inbox_routes
 from titian.web.console.jobs import jobs_routes
@@ -45,12 +45,26 @@ _PAGES: Final = (
 )
 
 
+def _is_known(guard: Guard, request: AnyRequest) -> bool:
+    """Whether somebody is signed in, looked at before anything that they send is read."""
+    try:
+        guard.analyst(request)
+    except SignInNeeded:
+        return False
+    return True
+
+
 def console_router(node: Node, guard: Guard) -> Router:
     """The console."""
     most = node.settings.max_content_length
 
     async def provide_form(request: AnyRequest) -> Form:
-        return await read_form(request, most=most)
+        if request.method in {"GET", "HEAD"}:
+            return Form([])
+        known = _is_known(guard, request)
+        return await read_form(
+            request, most=most if known else SMALL, seconds=node.settings.body_seconds, files=known
+        )  # fmt: skip
 
     def provide_analyst(request: AnyRequest, form: NamedDependency[Form]) -> Analyst:
         analyst = guard.analyst(request)

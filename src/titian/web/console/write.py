@@ -82,7 +82,7 @@ PAPS: Final = {
     Pap.GREEN: N_("Active use, such as blocking."), Pap.CLEAR: N_("Any use."),
 }  # fmt: skip
 DEFAULT: Final = Tlp.AMBER_STRICT
-_MOST_KNOWN: Final = 300
+_MOST_KNOWN: Final = 50
 """Values of a pasted text that are looked up in what is held."""
 
 

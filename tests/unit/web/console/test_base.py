@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from litestar._parsers import parse_url_encoded_form_data
 
 from support.console import PASSWORD, ConsoleBench, Page, console
 
@@ -104,3 +105,24 @@ def test_too_many_attempts_wait(bench: ConsoleBench) -> None:
     answers = [bench.post("/sign-in", {"name": "analyst-one", "password": "wrong"}, token=token) for _ in range(25)]
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        pytest.param("&a" * 40_000, "application/x-www-form-urlencoded", 413, id="large"),
+        pytest.param("&a" * 20_001, "application/x-www-form-urlencoded", 400, id="many-fields"),
+        pytest.param("a=%ff", "application/x-www-form-urlencoded", 403, id="no-token"),
+        pytest.param("--x\r\n", "multipart/form-data; boundary=x", 400, id="a-strangers-files"),
+    ],
+)
+def test_nothing_of_a_stranger_is_read_at_length(bench: ConsoleBench, body: str, kind: str, status: int) -> None:
+    answer = bench.client.post("/sign-in", content=body, headers={"content-type": kind}, follow_redirects=False)
+    assert answer.status_code == status
+
+
+def test_a_form_is_not_kept_by_anybody(bench: ConsoleBench) -> None:
+    """The framework's own reading of forms remembers the last thousand bodies."""
+    before = parse_url_encoded_form_data.cache_info().currsize
+    bench.sign_in("analyst-one")
+    assert parse_url_encoded_form_data.cache_info().currsize == before
