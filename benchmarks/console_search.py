@@ -118,7 +118,7 @@ def fill(node: Node, count: int, say: Callable[[str], None] = lambda text: None)
     say(f"held {count:,} in {held:,.0f} s")
     began = time.perf_counter()
     done = 0
-    while some := node.find.tick(5):
+    while some := node.find.catch_up(5):
         done += some
         say(f"indexed {done:,}, {done / (time.perf_counter() - began):,.0f} a second")
     indexed = time.perf_counter() - began

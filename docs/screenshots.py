@@ -32,8 +32,11 @@ WIDTH: Final = 1200
 TALLEST: Final = 1000
 LARGEST: Final = 120_000
 MOST: Final = 6_000_000
-QUALITIES: Final = (40, 30, 20, 10)
+QUALITIES: Final = (28, 20, 10)
 
+SHARED: Final = "Indonesia-Japan"
+BOTH: Final = (SHARED, "Indonesia-Russia bilateral")
+"""Words in the names of the demonstration's agreements."""
 TEXT: Final = """Seen on the channel: hxxps://relief-shop[.]example/order, answered from 198.51.100[.]23.
 The file that they send is 3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea (a list of parts)."""
 
@@ -52,13 +55,13 @@ def _at(path: str) -> Callable[[Person, Demo], object]:
     return lambda somebody, demo: somebody.go(path.replace("{report}", demo.report))
 
 
-def _first(path: str, link: str) -> Callable[[Person, Demo], object]:
-    """Follow the first link of a page whose address begins so."""
+def _first(path: str, link: str, named: str = "") -> Callable[[Person, Demo], object]:
+    """Follow the first link of a page whose address begins so, and whose text has that in it."""
 
     def come(somebody: Person, demo: Demo) -> object:
         page = somebody.go(path)
-        found = page.locator(f"#main a[href^='{link}']").first.get_attribute("href")
-        return somebody.go(found)
+        found = page.locator(f"#main a[href^='{link}']:not([href$='/new'])", has_text=named).first
+        return somebody.go(found.get_attribute("href"))
 
     return come
 
@@ -82,23 +85,22 @@ def _checked(somebody: Person, demo: Demo) -> None:
     page.fill("[name=pasted]", TEXT)
     page.locator("#main form button").first.click()
     page.locator("[name=save]").wait_for()
-    page.locator("[name=pasted]").scroll_into_view_if_needed()
-    page.evaluate("() => window.scrollTo(0, document.querySelector('[name=pasted]').getBoundingClientRect().top - 40)")
+    page.evaluate("() => document.querySelector('[name=pasted]').closest('section').scrollIntoView()")
     # Nobody asks whether to leave the form.
     page.evaluate("() => document.querySelector('[data-unsaved]').removeAttribute('data-unsaved')")
 
 
 def _preview(somebody: Person, demo: Demo) -> None:
-    look(somebody, demo, demo.report, "JP", "RU")
+    look(somebody, demo.report, *BOTH)
 
 
-def look(somebody: Person, demo: Demo, what: str, *countries: str) -> Any:
-    """Preview something for the parties of some countries; the page."""
+def look(somebody: Person, what: str, *agreements: str) -> Any:
+    """Preview something for who is furthest away under some agreements; the page."""
     page = somebody.go(f"/release/new?what={what}")
-    for box in page.locator("input[name=to]").all():
-        label = page.locator(f"label[for='{box.get_attribute('id')}']").inner_text()
-        if any(one in label for one in countries):
-            box.check()
+    for one in agreements:
+        page.locator("fieldset", has=page.locator("legend", has_text=one)).locator(
+            "label", has_text="Ministry of F"
+        ).click()
     page.locator("#main form button.primary").click()
     page.locator(".preview").wait_for()
     return page
@@ -138,7 +140,7 @@ SCREENS: Final = (
     Screen("recalls", "Recalls", "What was asked back, by us and by others.", "analyst-one",
            _at("/recalls?show=all")),
     Screen("recall", "A recall", "Who has answered, how, and who has not.", "analyst-one",
-           _first("/recalls?show=all", "/recalls/")),
+           _first("/recalls?show=all", "/recalls/", SHARED)),
     Screen("inbox", "Inbox", "What partners sent, and what waits in the quarantine for a person.", "analyst-one",
            _at("/inbox")),
     Screen("sightings", "Sightings", "What was seen of what is held, here and at partners.", "analyst-one",
@@ -146,13 +148,13 @@ SCREENS: Final = (
     Screen("agreements", "Agreements", "With whom, up to which marking, until when.", "analyst-one",
            _at("/agreements")),
     Screen("agreement", "An agreement", "What it allows, who is in it, and what has flowed.", "analyst-one",
-           _first("/agreements", "/agreements/agreement--")),
+           _first("/agreements", "/agreements/agreement--", SHARED)),
     Screen("dialogue", "A dialogue", "The meetings and statements behind an agreement.", "analyst-one",
-           _first("/agreements", "/dialogues/")),
+           _first("/agreements", "/dialogues/", SHARED)),
     Screen("ledgers", "Ledgers", "Those of this node, those of partners, and who cosigns.", "auditor-one",
            _at("/ledger-view")),
     Screen("ledger", "A ledger", "Its entries, each with a receipt that proves it offline.", "auditor-one",
-           _first("/ledger-view", "/ledger-view/")),
+           _first("/ledger-view", "/ledger-view/", SHARED)),
     Screen("verified", "A verification", "Every entry read again before the reader. In the demonstration somebody has "
            "changed one, and is caught.", "auditor-one", _verified),
     Screen("administration", "Administration", "People, keys, collections, partners, signing, health, backups.",
@@ -187,7 +189,7 @@ def ask(browser: Any, url: str, demo: Demo) -> None:
         page = analyst.go("/release")
         if page.locator("#main a[href^='/release/requests/']").count():
             return
-        page = look(analyst, demo, demo.report, "JP")
+        page = look(analyst, demo.report, SHARED)
         for box in page.locator("input[name=answered]").all():
             box.check()
         page.fill("[name=reason]", "They asked about it at the last meeting.")

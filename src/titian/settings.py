@@ -5,6 +5,7 @@ Read once at the face from ``titian.toml`` in the node's home and from the envir
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -34,6 +35,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allowed_hosts: Annotated[
         tuple[str, ...],
         Meta(description="Host names this node answers to, besides localhost and numeric addresses."),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses or networks of the proxies before this node, such as 10.0.0.5 or 10.0.0.0/24: wrong "
+            "keys and attempts to sign in are counted by the address that they tell in X-Forwarded-For."
+        ),
     ] = ()
     max_content_length: Annotated[
         int, Meta(ge=1024, description="Largest request body in bytes; a larger one gets 413.")
@@ -102,6 +110,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "json"
 
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def address_of(text: str) -> Address | None:
+    """An IP address; ``None`` for what is none. An IPv4 address in the clothes of IPv6 is that IPv4 address.
+
+    >>> str(address_of("::ffff:10.0.0.1")), address_of("node.example")
+    ('10.0.0.1', None)
+    """
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    """The networks of ``trusted_proxies``; an address is one of its own. Raises :class:`InvalidInput`."""
+    try:
+        return tuple(ipaddress.ip_network(one) for one in texts)
+    except ValueError as error:
+        raise InvalidInput(
+            f"trusted_proxies: {error}.", advice="Give addresses or networks, such as 10.0.0.5 or 10.0.0.0/24."
+        ) from error
+
+
 class Origin(StrEnum):
     """Where the value of a setting comes from."""
 
@@ -165,12 +200,14 @@ def read_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Se
         if text is not None:
             values[name] = _typed(text, get_args(hint)[0])
     try:
-        return msgspec.convert(values, Settings)
+        made = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
         raise InvalidInput(
             f"A setting in {path} or the environment cannot be used: {error}.",
             advice="`titian check` and the reference list the settings.",
         ) from error
+    networks(made.trusted_proxies)
+    return made
 
 
 def _typed(text: str, kind: Any) -> object:

@@ -37,7 +37,8 @@ def card(
 ) -> None:
     """Write the card of this node, signed now: hand it to partners by mail, on paper or on a stick."""
     with node(home) as opened:
-        acting(opened, home, Permission.READ)
+        # Partners' nodes will ask at an address that the card names: whoever signs one decides whom they trust.
+        acting(opened, home, Permission.MANAGE_KEYS if url else Permission.READ)
         signed = opened.peers.ours(url)
     if json:
         print_json({**_shown(signed.card), "card": signed.encode().decode()})

@@ -33,7 +33,7 @@ from titian.store.admin import plain
 from titian.store.database import Row, Transaction
 from titian.store.passkeys import Passkeys, find_passkey, forget_passkeys, note_use
 from titian.store.preferences import Preferences
-from titian.store.sessions import Sessions, token_digest
+from titian.store.sessions import IDLE, Sessions, token_digest
 from titian.store.store import Store
 
 PREFIX: Final = "titian_session_"
@@ -166,7 +166,8 @@ class People:
         return msgspec.structs.replace(person, disabled=None, failures=0, locked_until=None)
 
     def set_password(self, name: str, password: str, *, by: Actor, totp: bool | None = None, why: str = "") -> Person:
-        """Give a person another password; a lock and all sessions of the old one end.
+        """Give a person another password; a lock and all sessions of the old one end, and their passkeys are gone:
+        whoever had the account may have added one.
 
         ``totp`` also gives another secret for codes, to be shown once, or with ``False`` wants none any more.
         Raises :class:`NotFound`, :class:`InvalidInput` for what is no password, :class:`Forbidden`.
@@ -174,13 +175,15 @@ class People:
         values = {"password": self._hash(password), **self._codes(totp)}
         with self._store.writing() as tx:
             _require(tx, by)
-            return self._renew(tx, _named(tx, name), "set-password", by.id, why, values)
+            return self._renew(tx, _named(tx, name), "set-password", by.id, why, values, forget=True)
 
     def change_password(
-        self, name: str, old: str, new: str, *, code: Callable[[], str], totp: bool = False, why: str = ""
-    ) -> Person:
+        self, name: str, old: str, new: str, *, code: Callable[[], str], totp: bool = False, forget: bool = False,
+        why: str = "",
+    ) -> Person:  # fmt: skip
         """Give oneself another password, after the old one and the ``code`` of the authenticator, asked where one is
-        wanted; ``totp`` gives another secret for codes too, to be shown once. All sessions end.
+        wanted; ``totp`` gives another secret for codes too, to be shown once; with ``forget`` the passkeys are gone.
+        All sessions end.
 
         The old ones are taken as signing in takes them: wrong ones count, and lock the account. Raises
         :class:`Forbidden` for them, :class:`InvalidInput` for a new one that is none, or is the old one.
@@ -195,7 +198,7 @@ class People:
             holder = self._holder(tx, proven.token)
             if holder is None:
                 raise Forbidden(SENTENCE, advice=_LATER)
-            return self._renew(tx, holder[0], "set-password", holder[0].id, why, values)
+            return self._renew(tx, holder[0], "set-password", holder[0].id, why, values, forget=forget)
 
     def set_totp(self, name: str, *, by: Actor, why: str = "") -> Person:
         """Give a person another secret for codes, to be shown once; all sessions end."""
@@ -251,7 +254,10 @@ class People:
         """What changes in a row when codes are wanted anew, no more, or as before."""
         return {} if totp is None else {"totp": self._random(TOTP_BYTES) if totp else None, "totp_step": 0}
 
-    def _renew(self, tx: Transaction, person: Person, act: str, by: str, why: str, values: Mapping[str, Any]) -> Person:
+    def _renew(
+        self, tx: Transaction, person: Person, act: str, by: str, why: str, values: Mapping[str, Any], *,
+        forget: bool = False,
+    ) -> Person:  # fmt: skip
         fresh = msgspec.structs.replace(person, failures=0, locked_until=None, **values)
         tx.run(
             "UPDATE people SET password = ?, totp = ?, totp_step = ?, failures = 0, locked_until = NULL WHERE id = ?",
@@ -259,7 +265,8 @@ class People:
         )  # fmt: skip
         ended = tx.run("DELETE FROM sessions WHERE person = ?", person.id)
         codes = "kept" if "totp" not in values else "none" if fresh.totp is None else "new"
-        self._act(tx, by, act, person.id, why, {"name": person.name, "codes": codes, "sessions_ended": ended})
+        gone = {"passkeys_removed": forget_passkeys(tx, person.id)} if forget else {}
+        self._act(tx, by, act, person.id, why, {"name": person.name, "codes": codes, "sessions_ended": ended, **gone})
         return fresh
 
     def _hash(self, password: str) -> str:
@@ -342,7 +349,7 @@ class People:
         person = _find(tx, "id", outcome.person)
         assert person is not None, "read in this transaction"
         session = Session(f"{PREFIX}{_base32(self._random(20))}", acting_as(person), at + SESSION)
-        tx.run("DELETE FROM sessions WHERE expires <= ?", at)
+        tx.run("DELETE FROM sessions WHERE expires <= ? OR seen <= ?", at, at - IDLE)
         tx.run("INSERT INTO sessions (digest, person, created, expires) VALUES (?, ?, ?, ?)",
                token_digest(session.token), person.id, at, session.expires)  # fmt: skip
         record(tx, at=at, person=person.id, act="sign-in", subject=person.id, details={"how": how})
@@ -365,9 +372,11 @@ class People:
 
     def _holder(self, tx: Transaction, token: str) -> tuple[Person, int] | None:
         """Whose session a token opens, and until when, if it still does."""
-        row = tx.one("SELECT person, expires FROM sessions WHERE digest = ?", token_digest(token))
-        person = None if row is None else _find(tx, "id", row[0])
-        if row is None or person is None or person.disabled is not None or row[1] <= self._store.clock():
+        row = tx.one("SELECT person, expires, seen FROM sessions WHERE digest = ?", token_digest(token))
+        person, at = None if row is None else _find(tx, "id", row[0]), self._store.clock()
+        if row is None or person is None or person.disabled is not None or row[1] <= at:
+            return None
+        if row[2] is not None and row[2] <= at - IDLE:
             return None
         return person, row[1]
 

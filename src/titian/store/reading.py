@@ -67,12 +67,15 @@ class Reading:
         self._store = store
         self._find = find
 
-    def object(self, viewer: Viewer, identifier: str, modified: int | None = None) -> ObjectRead:
-        """One object: its latest version, or the one with a ``modified`` in microseconds.
+    def object(
+        self, viewer: Viewer, identifier: str, modified: int | None = None, *, acts: bool = False
+    ) -> ObjectRead:
+        """One object: its latest version, or the one with a ``modified`` in microseconds. With ``acts``, also what was
+        done with it: for who may audit.
 
         Raises :class:`NotFound` for what is not held, and in the same words for what the viewer may not see.
         """
-        return self._seeing(viewer, lambda sight: sight.object(identifier, modified))
+        return self._seeing(viewer, lambda sight: sight.object(identifier, modified, acts))
 
     def names(self, viewer: Viewer, identifiers: Collection[str]) -> dict[str, str]:
         """What objects are called, of those that the viewer may see."""
@@ -85,9 +88,12 @@ class Reading:
             raise InvalidInput(f"A graph has up to 2 steps and {MOST_NODES} nodes.")
         return self._seeing(viewer, lambda sight: sight.neighbours(identifier, depth, limit), indexed=True)
 
-    def timeline(self, viewer: Viewer, identifier: str, limit: int = 200) -> tuple[Event, ...]:
-        """What happened to an object, the newest first. Raises :class:`NotFound`."""
-        return self._seeing(viewer, lambda sight: sight.timeline(identifier, limit), indexed=True)
+    def timeline(
+        self, viewer: Viewer, identifier: str, limit: int = 200, *, acts: bool = False
+    ) -> tuple[Event, ...]:
+        """What happened to an object, the newest first. With ``acts``, also what was done with it: for who may audit.
+        Raises :class:`NotFound`."""
+        return self._seeing(viewer, lambda sight: sight.timeline(identifier, limit, acts), indexed=True)
 
     def translations(self, viewer: Viewer, identifier: str) -> tuple[Translation, ...]:
         """What an object says in other languages, the newest first. Raises :class:`NotFound`."""
@@ -199,7 +205,7 @@ class _Sight:
 
     # ── one object ────────────────────────────────────────────────────────────────────────────────────────
 
-    def object(self, identifier: str, modified: int | None) -> ObjectRead:
+    def object(self, identifier: str, modified: int | None, acts: bool) -> ObjectRead:
         every = self.entries([identifier], latest=False).get(identifier, []) if is_identifier(identifier) else []
         rows = [row for row in every if modified is None or (row.versioned and row.version == modified)]
         if not rows:
@@ -226,7 +232,7 @@ class _Sight:
             markings=self._markings(value),
             versions=self._versions(every),
             origins=self._origins(identifier) if own else (),
-            acts=self._acts(identifier) if own else (),
+            acts=self._acts(identifier) if own and acts else (),
             references=tuple((path, named[one]) for path, one in names),
             contested=row.versioned and self._differ(held),
         )
@@ -308,7 +314,7 @@ class _Sight:
             for one in translations_in(other.id, value, latest)
         )
 
-    def timeline(self, identifier: str, limit: int) -> tuple[Event, ...]:
+    def timeline(self, identifier: str, limit: int, acts: bool) -> tuple[Event, ...]:
         row = self.require(identifier)
         (_, value), *_ = self.read([row])
         title = title_of(value)
@@ -321,7 +327,7 @@ class _Sight:
             told = event_about(other.id, said)
             if told is not None:
                 events.append(told)
-        if self.viewer.is_organisation:
+        if acts and self.viewer.is_organisation:
             events += [Event(act.at, "act", identifier, act.act, act.why) for act in self._acts(identifier)]
         known = {event.at for event in events if event.kind == "created"}
         plain = {event for event in events if event.kind != "modified" or event.at not in known}

@@ -27,8 +27,10 @@ from titian.store.search_rows import Found as Row
 from titian.store.search_rows import bytes_of, hit_of, is_within, rows_of, says
 from titian.store.store import Store
 
-CATCH_UP_SECONDS: Final = 2.0
-"""How long a search indexes what came in since, before it answers with what there is."""
+CATCH_UP_SECONDS: Final = 1.5
+"""How long a search indexes what came in since, before it answers with what there is: some thousand entries."""
+QUIET: Final = 2_000_000
+"""Microseconds for which nothing came in, so that a large import is over: until then, it has the database to itself."""
 MOST_LOOKED_AT: Final = 600
 """Objects that a search reads, to be sure that they fit, for its counts, and half as many more for its page."""
 _ROWS_AT_ONCE: Final = 64
@@ -72,18 +74,20 @@ class Find:
         self, viewer: Viewer, look: Callable[[Transaction, Sequence[Place]], T], query: Query = EVERYTHING
     ) -> tuple[T, int]:
         """Use what a viewer may see, in one snapshot with an index that is in step, or behind by so many entries."""
-        for last in (False, False, True):
+        caught_up = False
+        for _ in range(4):
             with self._store.reading() as tx:
                 places, due = _places(tx, viewer, query, self._store.clock())
                 scopes = frozenset(place.scope for place in places)
                 late = not due and self.index.is_behind(tx, scopes)
-                if not due and (not late or last):
+                if not due and (not late or caught_up):
                     behind = self.index.behind(tx, scopes) if late else 0
                     return look(tx, places), behind
             if due:
                 self.end()
             else:
                 self.index.catch_up(scopes, seconds=CATCH_UP_SECONDS)
+                caught_up = True
         raise Unavailable("What has ended is being taken out.", advice="Try again in a moment.")
 
     def count(self, tx: Transaction, places: Sequence[Place]) -> dict[str, int]:
@@ -95,11 +99,21 @@ class Find:
         return found
 
     def tick(self, seconds: float = 1.0) -> int:
-        """Bring the index into step, for about so long; how many entries were indexed. For the clock to call."""
-        done = self.index.catch_up(seconds=seconds, batch=_IN_BACKGROUND)
+        """Bring the index into step, for about so long; how many entries were indexed. For the clock to call.
+
+        A large import is let finish first: it would be slower, and what it brings is indexed quicker at one time.
+        """
+        with self._store.reading() as tx:
+            if self.index.is_growing(tx, self._store.clock() - QUIET, _IN_BACKGROUND):
+                return 0
+        done = self.catch_up(seconds)
         if not done:
             self.index.sweep(seconds=seconds)
         return done
+
+    def catch_up(self, seconds: float) -> int:
+        """Bring the index into step at once, for about so long; how many entries were indexed."""
+        return self.index.catch_up(seconds=seconds, batch=_IN_BACKGROUND)
 
     def rebuild(self) -> None:
         """Forget the index; the next ticks, or the next searches, make it anew."""

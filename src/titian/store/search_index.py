@@ -104,6 +104,14 @@ class Index:
             for collection, (_, upto, _) in _tails(tx, scopes).items()
         )  # fmt: skip
 
+    def is_growing(self, tx: Transaction, since: int, many: int) -> bool:
+        """Whether more than so many entries of a collection are not indexed, and the last came in since an instant."""
+        return any(
+            last > since and tx.one("SELECT 1 FROM entries WHERE collection = ? AND added > ? LIMIT 1 OFFSET ?",
+                                    collection, upto, many) is not None
+            for collection, (_, upto, last) in _tails(tx, None).items()
+        )  # fmt: skip
+
     def _prepare(self, tx: Transaction, scopes: frozenset[int] | None, most: int) -> _Batch | None:
         """Read and take apart the oldest entries that are not indexed, of one scope."""
         tails = _tails(tx, scopes)

@@ -77,14 +77,30 @@ def rows_of(tx: Transaction, scope: int, numbers: Sequence[int]) -> list[Found]:
 
 
 def bytes_of(tx: Transaction, rows: Iterable[Found]) -> list[bytes]:
-    """The bytes of entries, in order. A segment of which several are wanted is read whole."""
+    """The bytes of entries, in order. A segment of which several are wanted is read whole, the rest in one query for
+    each collection."""
     rows = list(rows)
+    if len(rows) == 1:
+        return [read_slice(tx, rows[0].segment, rows[0].start, rows[0].length)]
     wanted = Counter(row.segment for row in rows)
     whole = read_segments(tx, [number for number, times in wanted.items() if times >= _WHOLE_FROM])
+    single: dict[int, list[int]] = {}
+    for row in rows:
+        if row.segment not in whole:
+            single.setdefault(row.collection, []).append(row.added)
+    found: dict[tuple[int, int], bytes] = {}
+    for collection, places in single.items():
+        for begin in range(0, len(places), _AT_ONCE):
+            for added, raw in tx.all(
+                "SELECT e.added, substr(s.data, e.start + 1, e.length) FROM entries e "
+                f"JOIN segments s ON s.num = e.segment WHERE e.collection = ? AND {tx.among('e.added')}",
+                collection, tx.array(places[begin : begin + _AT_ONCE]),
+            ):  # fmt: skip
+                found[collection, added] = bytes(raw)
     return [
         whole[row.segment][row.start : row.start + row.length]
         if row.segment in whole
-        else read_slice(tx, row.segment, row.start, row.length)
+        else found[row.collection, row.added]
         for row in rows
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,11 @@ from titian.core.errors import NotFound
 from titian.core.people import Actor
 from titian.store.acts import record
 from titian.store.store import Store
+
+IDLE: Final = 3_600_000_000
+"""Microseconds after which a session in a browser is over that nobody was seen in."""
+SEEN_EVERY: Final = 60_000_000
+"""Microseconds between two times that it is written when somebody was seen: so much earlier a session can be over."""
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -33,10 +39,26 @@ class Sessions:
         here = token_digest(token)
         with self._store.reading() as tx:
             rows = tx.all(
-                "SELECT digest, created, expires FROM sessions WHERE person = ? AND expires > ? ORDER BY created DESC",
-                person, self._store.clock(),
+                "SELECT digest, created, expires FROM sessions WHERE person = ? AND expires > ? "
+                "AND (seen IS NULL OR seen > ?) ORDER BY created DESC",
+                person, self._store.clock(), self._store.clock() - IDLE,
             )  # fmt: skip
         return [OpenSession(_handle(bytes(row[0])), row[1], row[2], bytes(row[0]) == here) for row in rows]
+
+    def watch(self, token: str) -> None:
+        """From now on this is a session in a browser: it is over as soon as nobody was seen for :data:`IDLE`."""
+        with self._store.writing() as tx:
+            tx.run("UPDATE sessions SET seen = ? WHERE digest = ?", self._store.clock(), token_digest(token))
+
+    def see(self, token: str) -> None:
+        """Somebody is there, in a session in a browser. It is written once in :data:`SEEN_EVERY`."""
+        at, digest = self._store.clock(), token_digest(token)
+        with self._store.reading() as tx:
+            row = tx.one("SELECT seen FROM sessions WHERE digest = ?", digest)
+        if row is None or row[0] is None or not SEEN_EVERY <= at - row[0] < IDLE:
+            return
+        with self._store.writing() as tx:
+            tx.run("UPDATE sessions SET seen = ? WHERE digest = ? AND seen = ?", at, digest, row[0])
 
     def end(self, actor: Actor, handle: str) -> None:
         """End a session of the person who acts. Raises :class:`NotFound`."""

@@ -11,7 +11,7 @@ from litestar import Request
 from titian.node import Node
 from titian.store.view import PartnerView
 from titian.web.errors import NotAcceptable, TooMany, Unauthorized
-from titian.web.limits import Buckets
+from titian.web.limits import Buckets, Proxies
 from titian.wire.taxii import MEDIA_TYPE, acceptable
 
 
@@ -40,6 +40,7 @@ class Door:
         settings = node.settings
         self._node = node
         self._requests = Buckets(settings.requests_per_second, settings.requests_burst)
+        self._proxies = Proxies(settings.trusted_proxies)
         self._failures = Buckets(settings.failed_logins_per_minute / 60, settings.failed_logins_per_minute)
 
     def admit(self, request: Request[Any, Any, Any], *, taxii: bool = True) -> PartnerView:
@@ -64,8 +65,7 @@ class Door:
         if view is not None:
             return view
         # Only wrong keys are held up: many partners may come through one address.
-        client = request.scope["client"]
-        seconds = self._failures.take(client[0] if client else "")
+        seconds = self._failures.take(self._proxies.client(request.scope))
         if seconds:
             raise TooMany("Too many wrong keys from this address.", seconds)
         raise Unauthorized("This key opens nothing here.", advice="It may be mistyped, revoked, or another node's.")

@@ -15,6 +15,7 @@ from prometheus_client import Counter, Histogram
 
 from titian.web.api.problem import MEDIA_TYPE as PROBLEM
 from titian.web.api.problem import Problem
+from titian.web.console.guard import is_here
 from titian.web.errors import error_answer
 from titian.wire.taxii import MEDIA_TYPE
 
@@ -77,7 +78,7 @@ class Front:
             return
         begun = time.perf_counter()
         answered = 500
-        extra = _SECURITY if scope.get("scheme") != "https" else (*_SECURITY, _TLS_ONLY)
+        extra = (*_SECURITY, _TLS_ONLY) if _is_secure(scope) else _SECURITY
 
         async def send_ours(message: Message) -> None:
             nonlocal answered
@@ -128,6 +129,13 @@ class Front:
 def _measures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     """The counters of one kind of answer; finding them by their labels costs more than counting."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(route)
+
+
+def _is_secure(scope: Any) -> bool:
+    """Whether whoever asks came over TLS, here or at a proxy before us: by the rule that holds for cookies."""
+    if scope.get("scheme") == "https":
+        return True
+    return not is_here(next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1"))
 
 
 async def _answer(send: Send, status: int, description: str, *, api: bool) -> None:

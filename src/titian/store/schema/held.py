@@ -266,9 +266,11 @@ sessions = Table(
     Column("person", ForeignKey("people.id"), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("seen", BigInteger),
     Index("ix_sessions_person", "person"),
 )
-"""Who is signed in: SHA-256 of the token that they hold, which is never stored."""
+"""Who is signed in: SHA-256 of the token that they hold, which is never stored. ``seen`` is when a page was asked for
+last, of a session in a browser; of others there is none."""
 
 acts = Table(
     "acts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -15,12 +16,15 @@ from msgspec import Meta
 from titian.core.access import Key, Role
 from titian.core.collection import timestamp
 from titian.core.errors import Forbidden
+from titian.core.job import Progress
 from titian.core.passwords import provisioning_uri
 from titian.core.peer import LARGEST, Card
 from titian.core.people import LOCAL, Duty, Permission, Person
 from titian.node import Node
 from titian.settings import SECRETS, rows
+from titian.store.health import Finding
 from titian.web.api.caller import Called, Needs
+from titian.web.api.jobs import JobShown, job_shown
 from titian.web.api.paging import Page, Paged
 from titian.web.api.route import NEEDS, acts, person, reads
 from titian.web.api.shapes import (
@@ -40,6 +44,7 @@ from titian.web.api.shapes import (
     named,
 )
 from titian.web.console.guard import AnyRequest
+from titian.web.jobs import Jobs
 from titian.web.live import Live
 
 GROUP: Final = "Administration"
@@ -359,7 +364,7 @@ class ActShown(Shown, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
-@reads("/acts", GROUP, Needs(permission=Permission.AUDIT))
+@reads("/acts", GROUP, person(Permission.AUDIT))
 def recorded(
     caller: Called,
     node: NamedDependency[Node],
@@ -427,21 +432,33 @@ class HealthShown(Shown, frozen=True, kw_only=True):
 
     healthy: bool
     findings: list[CheckShown]
+    href: str = "/admin/health"
 
 
 @reads("/health", GROUP, INSIDE)
 def health(caller: Called, node: NamedDependency[Node]) -> HealthShown:
-    """Is this node healthy: every check of `titian check`. It reads much: ask seldom."""
-    found = node.health.check()
-    return HealthShown(
-        healthy=all(one.ok for one in found),
-        findings=[CheckShown(check=one.check, ok=one.ok, detail=one.detail) for one in found],
-    )
+    """Is this node healthy: the checks that cost the same however much is held."""
+    return _health(node.health.watch())
+
+
+@acts("/health", GROUP, INSIDE, status=202)
+def check(caller: Called, node: NamedDependency[Node]) -> JobShown:
+    """Run every check of `titian check`, as a job: they read all that is held."""
+
+    def work(_: Progress) -> HealthShown:
+        return _health(node.health.check())
+
+    return job_shown(Jobs(node).start(caller.actor.id, "check", "Whole check", work))
+
+
+def _health(found: Iterable[Finding]) -> HealthShown:
+    findings = [CheckShown(check=one.check, ok=one.ok, detail=one.detail) for one in found]
+    return HealthShown(healthy=all(one.ok for one in findings), findings=findings)
 
 
 def administration_routes() -> list[ControllerRouterHandler]:
     """The routes of this module."""
     return [
         session, counts, live, by_type, people, add_person, disable, enable, keys, add_key, revoke_key, peers, ours,
-        add_peer, remove_peer, recorded, settings, health,
+        add_peer, remove_peer, recorded, settings, health, check,
     ]  # fmt: skip

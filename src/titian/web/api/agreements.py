@@ -403,7 +403,7 @@ class FlowsShown(Shown, frozen=True, kw_only=True):
     flows: list[FlowShown]
 
 
-@reads("/flows", GROUP)
+@reads("/flows", GROUP, Needs(inside=True))
 def flows(
     caller: Called,
     node: NamedDependency[Node],

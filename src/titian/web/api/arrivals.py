@@ -42,6 +42,7 @@ from titian.web.jobs import Jobs
 GROUP: Final = "Inbox"
 SUBSCRIPTIONS: Final = "Subscriptions"
 _WRITES: Final = person(Permission.WRITE)
+_INSIDE: Final = Needs(inside=True)
 
 
 # ── the inbox ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -78,7 +79,7 @@ class AcceptedShown(QuarantinedShown, frozen=True, kw_only=True):
     outcome: str
 
 
-@reads("/inbox", GROUP, Needs(inside=True))
+@reads("/inbox", GROUP, _INSIDE)
 def inbox(
     caller: Called,
     node: NamedDependency[Node],
@@ -93,7 +94,7 @@ def inbox(
     return paging.page((QuarantinedShown(**show(one)) for one in found.items), found.next)
 
 
-@reads("/inbox/{reference:str}", GROUP, Needs(inside=True))
+@reads("/inbox/{reference:str}", GROUP, _INSIDE)
 def quarantined(caller: Called, node: NamedDependency[Node], reference: FromPath[str]) -> QuarantinedRaw:
     """One thing in the quarantine, by its number or the id of what waits, with its bytes."""
     found, raw = node.arrive.find(reference)
@@ -181,8 +182,8 @@ class SubscriptionShown(Shown, frozen=True, kw_only=True):
 
 
 class SubscriptionWish(Wish, frozen=True, kw_only=True):
-    """A collection of a partner to be pulled from now on. Without a ``party``, the partner is whom the server's card
-    names."""
+    """A collection of a partner to be pulled from now on, from a public address. Without a ``party``, the partner is
+    whom the server's card names."""
 
     url: Annotated[str, Meta(max_length=2000, pattern="^https?://", examples=["https://one.example/"])]
     collection: Annotated[str, Meta(min_length=1, max_length=300, description="The collection there.")]
@@ -194,9 +195,6 @@ class SubscriptionWish(Wish, frozen=True, kw_only=True):
     every: Annotated[int, Meta(ge=1, le=31_622_400, description="Seconds between two pulls.")] = 300
     on_recall: Policy = Policy.FLAG
     quota: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 1_000_000
-    private: Annotated[
-        bool, Meta(description="It may be on this machine or a private network: an administrator says so.")
-    ] = False
 
 
 class ResumeWish(Because, frozen=True, kw_only=True):
@@ -205,7 +203,7 @@ class ResumeWish(Because, frozen=True, kw_only=True):
     on_recall: Policy | None = None
 
 
-@reads("/subscriptions", SUBSCRIPTIONS)
+@reads("/subscriptions", SUBSCRIPTIONS, _INSIDE)
 def subscriptions(
     caller: Called,
     node: NamedDependency[Node],
@@ -217,21 +215,20 @@ def subscriptions(
     return paging.listed(node.subscribe.list(ended=all), lambda one: (one.created, one.id), show)
 
 
-@reads("/subscriptions/{subscription:str}", SUBSCRIPTIONS)
+@reads("/subscriptions/{subscription:str}", SUBSCRIPTIONS, _INSIDE)
 def subscription(caller: Called, node: NamedDependency[Node], subscription: FromPath[str]) -> SubscriptionShown:
     """One subscription, by its id or how it begins."""
     return _Subscriptions(node)(node.subscribe.find(subscription))
 
 
-@acts("/subscriptions", SUBSCRIPTIONS, person(Permission.READ), status=201)
+@acts("/subscriptions", SUBSCRIPTIONS, _WRITES, status=201)
 def subscribe(caller: Called, node: NamedDependency[Node], data: JSONBody[SubscriptionWish]) -> SubscriptionShown:
-    """Pull a partner's collection from now on. An analyst names public addresses, an administrator private ones too."""
-    caller.require(Permission.MANAGE_KEYS if data.private else Permission.WRITE)
+    """Pull a partner's collection from now on. A private address is allowed on the machine alone."""
     register = node.agreements.read()
     terms = Terms(
         url=data.url, remote=data.collection, title="", agreement=register.agreement(data.agreement).id,
         party="" if data.party is None else register.party(data.party).id, every=data.every * SECOND, user=data.user,
-        private=data.private, on_recall=data.on_recall, quota=data.quota,
+        private=False, on_recall=data.on_recall, quota=data.quota,
     )  # fmt: skip
     made = node.subscribe.subscribe(
         caller.actor, terms, data.key, register.directory,
@@ -275,13 +272,22 @@ def resume(
 ) -> SubscriptionShown:
     """Go on with one that was paused. Where the partner's ledger was found broken, that is settled on the machine."""
     found = node.subscribe.find(subscription)
-    held = None if found.progress.ledger is None else node.peer_ledgers.get(found.progress.ledger)
-    if held is not None and held.broken is not None:
+    broken = _broken(node, found)
+    if broken is not None:
         raise Refused(
-            f"The ledger of this partner was found broken: {held.broken}",
+            f"The ledger of this partner was found broken: {broken}",
             advice="Settle it with them; `titian subscriptions resume --trust-ledger` then takes it as it is.",
         )
     return _Subscriptions(node)(node.subscribe.resume(caller.actor, subscription, data.why, on_recall=data.on_recall))
+
+
+def _broken(node: Node, one: Subscription) -> str | None:
+    """Why the partner's ledger was found broken, if it was: while nothing was checked, any ledger of that party."""
+    origin = one.progress.ledger
+    for held in node.peer_ledgers.all():
+        if held.broken is not None and (held.origin == origin or (origin is None and held.party == one.terms.party)):
+            return held.broken
+    return None
 
 
 @acts("/subscriptions/{subscription:str}/end", SUBSCRIPTIONS, _WRITES)

@@ -21,6 +21,7 @@ from titian.store.view import PartnerView
 from titian.web.access import Door
 from titian.web.console.guard import HEADER, AnyRequest, Forged, Guard, check_origin
 from titian.web.errors import NotAcceptable, UnsupportedMediaType
+from titian.web.jobs import OF_KEY
 
 CALLER: Final = "caller"
 """Where the caller lies in the state of a request."""
@@ -29,11 +30,12 @@ KEYS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
     {
         Role.READER: frozenset({Permission.READ}),
         Role.WRITER: frozenset({Permission.READ, Permission.WRITE}),
-        Role.ADMIN: frozenset({Permission.READ, Permission.WRITE, Permission.PREVIEW, Permission.AUDIT}),
+        Role.ADMIN: frozenset({Permission.READ, Permission.WRITE}),
     }
 )
-"""What a key of this organisation's own may do. What a person has to answer for, no key does: mark, release, decide,
-and look after people, keys and agreements."""
+"""What a key of this organisation's own may do. What a person has to answer for, no key does: mark, preview, release,
+decide, audit, and look after people, keys and agreements. Who makes keys gains nothing by making an admin key that
+they may not do themselves but to write, which the record of acts says of that key."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _TYPES: Final = frozenset({"application/json", "application/stix+json"})
@@ -158,7 +160,7 @@ def of_key(view: PartnerView) -> Caller:
     # Verbs ask an actor for its duty once more. One without is a local operator, who may much more than a key.
     duty = Duty.ANALYST if Permission.WRITE in permissions else Duty.AUDITOR
     return Caller(
-        actor=Actor(f"key:{key.id}", key.name, duty), viewer=Viewer.of(key), permissions=permissions, view=view
+        actor=Actor(f"{OF_KEY}{key.id}", key.name, duty), viewer=Viewer.of(key), permissions=permissions, view=view
     )
 
 

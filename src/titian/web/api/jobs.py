@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
@@ -19,6 +20,7 @@ from titian.web.api.shapes import Count, Instant, Shown, maybe
 from titian.web.jobs import Jobs
 
 GROUP: Final = "Jobs"
+_INSIDE: Final = Needs(inside=True)
 
 
 class JobShown(Shown, frozen=True, kw_only=True):
@@ -48,9 +50,14 @@ def job_shown(job: Job) -> JobShown:
     )  # fmt: skip
 
 
-@reads("/jobs", GROUP)
+def started(job: Job) -> Response[Any]:
+    """The answer that a job goes on with what was asked for: 202, where it is, and the job."""
+    return Response(job_shown(job), status_code=202, headers={"location": f"/api/v1/jobs/{job.id}"})
+
+
+@reads("/jobs", GROUP, _INSIDE)
 def jobs(caller: Called, node: NamedDependency[Node], paging: Paged) -> Page[JobShown]:
-    """The caller's own jobs, newest first; for an administrator everybody's."""
+    """The caller's own jobs, newest first; for an administrator everybody's. Without their results."""
     held = Jobs(node)
     before = held.get(caller.actor, paging.begin) if paging.begin else None
     found = held.list(caller.actor, paging.limit + 1, before)
@@ -58,15 +65,15 @@ def jobs(caller: Called, node: NamedDependency[Node], paging: Paged) -> Page[Job
     return paging.page((job_shown(one) for one in found[: paging.limit]), following)
 
 
-@reads("/jobs/{job:str}", GROUP)
+@reads("/jobs/{job:str}", GROUP, Needs(anyone=True))
 def job(caller: Called, node: NamedDependency[Node], job: FromPath[str]) -> JobShown:
-    """One job with its result."""
+    """One job of the caller's own with its result. An administrator sees how far those of others are."""
     return job_shown(Jobs(node).get(caller.actor, job))
 
 
 @acts("/jobs/{job:str}/cancel", GROUP, Needs())
 def cancel(caller: Called, node: NamedDependency[Node], job: FromPath[str]) -> JobShown:
-    """Ask that a job stops."""
+    """Ask that a job stops. What releases, recalls or marks is stopped by who started it alone."""
     return job_shown(Jobs(node).cancel(caller.actor, job))
 
 

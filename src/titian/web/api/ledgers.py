@@ -18,7 +18,7 @@ from titian.core.ledger import Opened
 from titian.core.ledger_report import Audited, KnownWitness, OwnLedger
 from titian.core.people import Permission
 from titian.node import Node
-from titian.web.api.caller import Called, Needs
+from titian.web.api.caller import Called
 from titian.web.api.jobs import JobShown, job_shown
 from titian.web.api.paging import Page, Paged
 from titian.web.api.route import acts, person, reads
@@ -27,7 +27,7 @@ from titian.web.jobs import Jobs
 
 GROUP: Final = "Ledgers"
 PRIVATE: Final = "private"
-_AUDITS: Final = Needs(permission=Permission.AUDIT)
+_AUDITS: Final = person(Permission.AUDIT)
 _MANAGES: Final = person(Permission.MANAGE_KEYS)
 
 Ledger = FromPath[str]
@@ -190,11 +190,10 @@ def remove_witness(caller: Called, node: NamedDependency[Node], name: FromPath[s
     return _witness(node.ledger_desk.remove_witness(caller.actor, name), node.agreements.read())
 
 
-@acts("/ledgers/verify", GROUP, Needs(), status=202)
+@acts("/ledgers/verify", GROUP, person(Permission.READ), status=202)
 def verify(caller: Called, node: NamedDependency[Node], data: JSONBody[VerifyWish]) -> JobShown:
     """Read whole ledgers again, as a job: its result says whether everything holds."""
     if data.of is not None:
-        caller.require(Permission.WRITE)
         party = node.agreements.read().party(data.of).id
         return _start(caller, node, f"Verification of the ledgers of {data.of}", lambda step: _of(node, party, step))
     return _start(caller, node, "Verification of this node's ledgers", lambda step: _own(node, step))

@@ -50,8 +50,11 @@ class FoundShown(Shown, frozen=True, kw_only=True):
 
     items: list[HitShown]
     next: Annotated[str | None, Meta(description="Send it as `after` for the next page; null on the last.")]
-    total: Bounded
-    types: Annotated[list[TypeBounded], Meta(description="By type, without regard to the filter by type.")]
+    total: Annotated[Bounded | None, Meta(description="Null for a partner where nothing stands on this page.")]
+    types: Annotated[
+        list[TypeBounded],
+        Meta(description="By type, without regard to the filter by type; for a partner only of the types asked for."),
+    ]
     partial: Annotated[bool, Meta(description="A word fits too many others: only those most like it were looked for.")]
     behind: Annotated[int, Meta(description="So many held objects cannot be found yet.")]
 
@@ -79,7 +82,7 @@ class MarkingShown(Shown, frozen=True, kw_only=True):
     """A marking of an object."""
 
     id: StixId
-    label: str | None
+    label: Annotated[str | None, Meta(description="For a partner only of TLP and PAP.")]
     tlp: str | None
 
 
@@ -88,7 +91,7 @@ class ReferenceShown(Shown, frozen=True, kw_only=True):
 
     property: Annotated[str, Meta(examples=["object_refs"])]
     id: StixId
-    title: Annotated[str | None, Meta(description="Null where it is not held.")]
+    title: Annotated[str | None, Meta(description="Null where it is not held, and for a partner.")]
 
 
 class OriginShown(Shown, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -15,8 +15,9 @@ from litestar.types import ControllerRouterHandler
 from titian.core.collection import Collection, timestamp
 from titian.core.errors import Forbidden, Unavailable
 from titian.core.job import Progress
+from titian.core.marking import well_known
 from titian.core.people import Permission
-from titian.core.reading import Neighbours, ObjectRead, Place
+from titian.core.reading import MarkingRead, Neighbours, ObjectRead, Place
 from titian.core.search import Found, Hit, Query, read_query
 from titian.core.tlp import parse_tlp
 from titian.exchange.hold import HoldReport, Rejection
@@ -25,6 +26,7 @@ from titian.node import Node
 from titian.store.view import Delivery
 from titian.web.api.caller import Called, Caller, Needs
 from titian.web.api.jobs import job_shown
+from titian.web.api.load import Load
 from titian.web.api.object_shapes import (
     Bounded,
     Bundle,
@@ -98,7 +100,8 @@ def find(
         ),
     )  # fmt: skip
     return _handed(
-        caller, node, "find", lambda: node.find(caller.viewer, query), lambda found: _found(found, paging),
+        caller, node, "find", lambda: node.find(caller.viewer, query),
+        lambda found: _found(caller, query, found, paging),
         lambda found: [(one.collection, one.added) for one in found.hits],
     )  # fmt: skip
 
@@ -108,7 +111,8 @@ def objects(caller: Called, node: NamedDependency[Node], paging: Paged) -> Found
     """List the objects that are held, the newest first, with counts by type."""
     query = Query(limit=paging.limit, after=paging.begin or None)
     return _handed(
-        caller, node, "find", lambda: node.find(caller.viewer, query), lambda found: _found(found, paging),
+        caller, node, "find", lambda: node.find(caller.viewer, query),
+        lambda found: _found(caller, query, found, paging),
         lambda found: [(one.collection, one.added) for one in found.hits],
     )  # fmt: skip
 
@@ -124,9 +128,10 @@ def one(caller: Called, node: NamedDependency[Node], identifier: Identifier, mod
             latest=found.latest, added=timestamp(found.added),
             created_by=None if found.created_by is None else found.created_by.id,
             tlp=None if found.tlp is None else found.tlp.label,
-            markings=[MarkingShown(id=each.id, label=each.label, tlp=None if each.tlp is None else each.tlp.label)
-                      for each in found.markings],
-            references=[ReferenceShown(property=path, id=to.id, title=to.title) for path, to in found.references],
+            markings=[_marking(each, named=not caller.is_partner) for each in found.markings],
+            # What is delivered is this object: titles of others would be theirs, and nothing remembers them (law 8).
+            references=[ReferenceShown(property=path, id=to.id, title=None if caller.is_partner else to.title)
+                        for path, to in found.references],
             origins=[] if register is None else [
                 OriginShown(party=PartyNamed(id=each.party, name=register.label(each.party)),
                             received=timestamp(each.received), subscription=each.subscription, ledger=each.origin,
@@ -203,33 +208,35 @@ def take_in(
 ) -> Response[Imported]:
     """Take STIX 2.1 objects into a collection, each checked by itself: up to 1,000 at once, more of them as a job."""
     into = _writable(caller, node, collection)
-    raws = split(request.scope["state"][BODY], most=node.settings.objects_per_request)
-    actor = caller.actor
+    load = Load(split(request.scope["state"][BODY], most=node.settings.objects_per_request))
+    actor, count = caller.actor, len(load.raws)
 
     def work(progress: Progress | None) -> HoldReport:
         done = 0
 
-        def advance(count: int) -> None:
+        def advance(more: int) -> None:
             nonlocal done
-            done += count
+            done += more
             if progress is not None:
-                progress.at(done, len(raws))
+                progress.at(done, count)
                 progress.check()
 
-        told: dict[str, Any] = {"objects": len(raws)}
+        told: dict[str, Any] = {"objects": count}
         try:
-            report = node.exchange.hold(raws, into, source=f"api {actor.name}", progress=advance)
+            report = node.exchange.hold(load.raws, into, source=f"api {actor.name}", progress=advance)
             told |= {"read": report.read, "added": report.added}
         except BaseException as error:
             told["failed"] = type(error).__name__
             raise
         finally:
+            load.unload()
             node.acts.add(actor.id, "import", into.id, details=told)
         return report
 
-    if len(raws) <= AT_ONCE:
+    if count <= AT_ONCE:
         return Response(_imported(work(None)))
-    title = f"Import of {len(raws):,} objects into {into.name}"
+    load.wait()
+    title = f"Import of {count:,} objects into {into.name}"
     job = Jobs(node).start(actor.id, "import", title, lambda progress: _imported(work(progress)))
     return Response(
         Imported(read=0, added=0, known=0, rejected=[], job=job_shown(job)), status_code=202,
@@ -255,25 +262,38 @@ def _handed(
     """Show what was read; what goes to a partner is remembered before (law 8), and read again when something of it was
     taken back meanwhile."""
     for _ in range(_ATTEMPTS):
+        # How they stand before anything is read: what is taken back while it is read is noticed by that.
+        known = _standing(caller)
         found = read()
         shown = show(found)
-        if _remembered(caller, view, places(found), shown):
+        if _remembered(caller, known, view, places(found), shown):
             return shown
     raise Unavailable("What is served here is being taken back.", advice="Try again in a moment.")
 
 
-def _remembered(caller: Caller, view: str, places: Iterable[tuple[str, int]], shown: object) -> bool:
+def _standing(caller: Caller) -> dict[str, Collection]:
+    """The collections of a partner by id, as they stand now; nothing for anybody else."""
+    if caller.view is None or not caller.is_partner:
+        return {}
+    return {one.collection.id: one.collection for one in caller.view.collections()}
+
+
+def _remembered(
+    caller: Caller, known: Mapping[str, Collection], view: str, places: Iterable[tuple[str, int]], shown: object
+) -> bool:
     reader = caller.view
     if reader is None or not caller.is_partner:
         return True
     added: dict[str, list[int]] = {}
     for collection, at in places:
         added.setdefault(collection, []).append(at)
+    if not added.keys() <= known.keys():
+        return False
     digest = hashlib.sha256(shown if isinstance(shown, bytes) else msgspec.json.encode(shown)).digest()
     futures = [
         reader.deliver(
             Delivery(
-                collection=reader.collection(collection).collection, key=reader.reader.id, view=view, after=0,
+                collection=known[collection], key=reader.reader.id, view=view, after=0,
                 first=min(each), last=max(each), count=len(each), digest=lambda: digest, whole=False,
             )
         )
@@ -303,11 +323,24 @@ def _rejection(each: Rejection) -> RejectionShown:
     return RejectionShown(id=each.id, path=each.path, rule=each.rule, clause=each.clause, message=each.message)
 
 
-def _found(found: Found, paging: Paged) -> FoundShown:
+def _marking(one: MarkingRead, *, named: bool) -> MarkingShown:
+    """A marking; what a definition that is held calls itself only where it may be ``named``."""
+    if not named and well_known(one.id) is None:
+        return MarkingShown(id=one.id, label=None, tlp=None)
+    return MarkingShown(id=one.id, label=one.label, tlp=None if one.tlp is None else one.tlp.label)
+
+
+def _found(caller: Caller, query: Query, found: Found, paging: Paged) -> FoundShown:
     page = paging.page((_hit(each) for each in found.hits), found.next)
+    total: Bounded | None = Bounded(number=found.total.number, more=found.total.more)
+    types = found.types
+    if caller.is_partner:
+        # Counts of what fits tell what objects say, so they go with what was remembered, and are of nothing else.
+        types = tuple(each for each in types if found.hits and (not query.types or each.type in query.types))
+        total = total if found.hits else None
     return FoundShown(
-        items=page.items, next=page.next, total=Bounded(number=found.total.number, more=found.total.more),
-        types=[TypeBounded(type=each.type, number=each.count.number, more=each.count.more) for each in found.types],
+        items=page.items, next=page.next, total=total,
+        types=[TypeBounded(type=each.type, number=each.count.number, more=each.count.more) for each in types],
         partial=found.partial, behind=found.behind,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from litestar import Response as Answer
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, Parameter
 from litestar.types import ControllerRouterHandler
@@ -11,6 +12,7 @@ from msgspec import Meta
 
 from titian.core.collection import timestamp
 from titian.core.directory_objects import Reading as Register
+from titian.core.job import Progress
 from titian.core.people import Permission
 from titian.core.recall import Received, ReceivedState, Recipient, Standing, State
 from titian.core.recall_objects import Reason, Response
@@ -20,8 +22,9 @@ from titian.exchange.recall_sent import Overview
 from titian.exchange.sight import Back, Known, Sighted
 from titian.node import Node
 from titian.web.api.caller import Called, Needs
+from titian.web.api.jobs import JobShown, started
 from titian.web.api.paging import Page, Paged
-from titian.web.api.route import acts, person, reads
+from titian.web.api.route import acts, also, person, reads
 from titian.web.api.shapes import (
     Because,
     Count,
@@ -38,11 +41,15 @@ from titian.web.api.shapes import (
     moments,
     named,
 )
+from titian.web.jobs import Jobs
 
 GROUP: Final = "Recalls"
 SIGHTINGS: Final = "Sightings"
 _ASKS: Final = person(Permission.REQUEST_RELEASE)
+_INSIDE: Final = Needs(inside=True)
 _LISTED: Final = 1000
+AT_ONCE: Final = 500
+"""Objects that are taken back while the caller waits; more of them become a job."""
 _RESPONSES: Final = {"apply": Response.APPLIED, "flag": Response.FLAGGED, "refuse": Response.REFUSED}
 
 
@@ -131,7 +138,7 @@ class SendWish(Wish, frozen=True, kw_only=True):
 Settled = Annotated[bool, Parameter(description="Also what is settled.")]
 
 
-@reads("/recalls", GROUP)
+@reads("/recalls", GROUP, _INSIDE)
 def recalls(caller: Called, node: NamedDependency[Node], paging: Paged, all: Settled = False) -> Page[RecallShown]:
     """This node's own recalls, newest first, as the clock last wrote down where each recipient stands."""
     found = node.waiting.sent(None if all else (State.PROPOSED, State.SENT), after=paging.begin, limit=paging.limit)
@@ -140,7 +147,7 @@ def recalls(caller: Called, node: NamedDependency[Node], paging: Paged, all: Set
     return paging.page(shown, found.next)
 
 
-@reads("/recalls/received", GROUP)
+@reads("/recalls/received", GROUP, _INSIDE)
 def received(caller: Called, node: NamedDependency[Node], paging: Paged, all: Settled = False) -> Page[ReceivedShown]:
     """The recalls of other parties, newest first: those that wait for an answer, or all."""
     found = node.waiting.received(None if all else (ReceivedState.OPEN,), after=paging.begin, limit=paging.limit)
@@ -148,22 +155,29 @@ def received(caller: Called, node: NamedDependency[Node], paging: Paged, all: Se
     return paging.page((_received(one, register) for one in found.items), found.next)
 
 
-@reads("/recalls/{recall:str}", GROUP)
+@reads("/recalls/{recall:str}", GROUP, _INSIDE)
 def recall(caller: Called, node: NamedDependency[Node], recall: FromPath[str]) -> RecallShown | ReceivedShown:
     """One recall, of this node or of another party, by its id or how it begins."""
     found, register = node.recalls.find(recall), node.agreements.read()
     return _received(found, register) if isinstance(found, Received) else _recall(found, register, listed=True)
 
 
-@acts("/recalls", GROUP, _ASKS, status=201)
-def begin(caller: Called, node: NamedDependency[Node], data: JSONBody[RecallWish]) -> Recalled:
+@acts("/recalls", GROUP, _ASKS, status=201, responses={202: also(JobShown, "There is much: a job recalls it.")})
+def begin(caller: Called, node: NamedDependency[Node], data: JSONBody[RecallWish]) -> Answer[Recalled]:
     """Take back what was released: it is out at once, and who was handed it is asked to give it back."""
-    made = node.recalls.recall(
-        caller.actor, data.chosen, reason=data.reason, deadline=moment(data.deadline), agreement=data.agreement,
-        parties=data.parties or None, why=data.why, replaced_by=data.replaced_by,
-    )  # fmt: skip
-    register = node.agreements.read()
-    return Recalled(items=[_recall(one, register, listed=True) for one in made])
+    deadline = moment(data.deadline)
+
+    def work(_: Progress | None = None) -> Recalled:
+        made = node.recalls.recall(
+            caller.actor, data.chosen, reason=data.reason, deadline=deadline, agreement=data.agreement,
+            parties=data.parties or None, why=data.why, replaced_by=data.replaced_by,
+        )  # fmt: skip
+        register = node.agreements.read()
+        return Recalled(items=[_recall(one, register, listed=True) for one in made])
+
+    if node.glance.weight(data.chosen) <= AT_ONCE:
+        return Answer(work())
+    return started(Jobs(node).start(caller.actor.id, "recall", "Recall", work))
 
 
 @acts("/recalls/{recall:str}/answer", GROUP, _ASKS)
@@ -305,7 +319,7 @@ class SightedAll(Shown, frozen=True, kw_only=True):
     items: list[SightedShown]
 
 
-@reads("/sightings", SIGHTINGS)
+@reads("/sightings", SIGHTINGS, _INSIDE)
 def sightings(
     caller: Called,
     node: NamedDependency[Node],

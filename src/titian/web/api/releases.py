@@ -19,11 +19,12 @@ from titian.core.marking import Attribution, Handling
 from titian.core.people import Permission
 from titian.core.stix import Timestamp
 from titian.core.tlp import parse_pap, parse_tlp
+from titian.exchange.mark import Marked
 from titian.exchange.mark import Wish as MarkingWish
 from titian.exchange.release import Outcome, Preview, Seen
 from titian.node import Node
 from titian.web.api.caller import Called, Needs
-from titian.web.api.jobs import JobShown, job_shown
+from titian.web.api.jobs import JobShown, job_shown, started
 from titian.web.api.paging import Page, Paged
 from titian.web.api.route import acts, also, person, reads, removes
 from titian.web.api.shapes import (
@@ -49,7 +50,8 @@ MARKS: Final = "Marks"
 LISTED: Final = 1000
 """Identifiers that an answer lists of each kind; the counts beside them are whole."""
 AT_ONCE: Final = 500
-"""Chosen objects of which a preview is made while the caller waits; more of them become a job."""
+"""About so many objects are previewed, released or marked while the caller waits; more of them become a job."""
+_INSIDE: Final = Needs(inside=True)
 _ASKS: Final = person(Permission.REQUEST_RELEASE)
 _DECIDES: Final = person(Permission.DECIDE_RELEASE)
 _OPEN: Final = (State.WAITING, State.STANDING)
@@ -119,7 +121,7 @@ class PreviewShown(Shown, frozen=True, kw_only=True):
     job: JobShown | None = None
 
 
-@acts("/releases/preview", GROUP, Needs(permission=Permission.PREVIEW),
+@acts("/releases/preview", GROUP, person(Permission.PREVIEW),
       responses={202: also(PreviewShown, "There is much: a job makes the preview.")})  # fmt: skip
 def preview(caller: Called, node: NamedDependency[Node], data: JSONBody[PreviewWish]) -> Response[PreviewShown]:
     """Show what each partner would see, what is withheld and why. Nothing is released."""
@@ -139,10 +141,9 @@ def preview(caller: Called, node: NamedDependency[Node], data: JSONBody[PreviewW
             node.release.preview(data.chosen, data.agreement, parties=data.parties, purposes=purposes, found=found)
         )
 
-    if len(data.chosen) <= AT_ONCE:
+    if node.glance.weight(data.chosen) <= AT_ONCE:
         return Response(work(None))
-    title = f"Preview of {len(data.chosen):,} objects"
-    job = Jobs(node).start(caller.actor.id, "preview", title, work)
+    job = Jobs(node).start(caller.actor.id, "preview", "Preview of a release", work)
     waits = PreviewShown(agreement=None, blocked=False, needs=[], parties=[], job=job_shown(job))
     return Response(waits, status_code=202, headers={"location": f"/api/v1/jobs/{job.id}"})
 
@@ -221,7 +222,7 @@ class Requested(RequestShown, frozen=True, kw_only=True):
 Everything = Annotated[bool, Parameter(description="Also what was decided.")]
 
 
-@reads("/releases", GROUP)
+@reads("/releases", GROUP, _INSIDE)
 def requests(caller: Called, node: NamedDependency[Node], paging: Paged, all: Everything = False) -> Page[RequestShown]:
     """The requests that wait and the rules that stand, newest first."""
     found = node.waiting.requests(tuple(State) if all else _OPEN, after=paging.begin, limit=paging.limit)
@@ -238,21 +239,27 @@ def requests(caller: Called, node: NamedDependency[Node], paging: Paged, all: Ev
     return paging.page(shown, found.next)
 
 
-@reads("/releases/{release:str}", GROUP)
+@reads("/releases/{release:str}", GROUP, _INSIDE)
 def request(caller: Called, node: NamedDependency[Node], release: FromPath[str]) -> Requested:
     """One request, by its id or how it begins."""
     return _requested(node, node.release.find(release))
 
 
-@acts("/releases", GROUP, _ASKS, status=201)
-def ask(caller: Called, node: NamedDependency[Node], data: JSONBody[ReleaseWish]) -> Requested:
+@acts("/releases", GROUP, _ASKS, status=201, responses={202: also(JobShown, "There is much: a job asks for it.")})
+def ask(caller: Called, node: NamedDependency[Node], data: JSONBody[ReleaseWish]) -> Response[Requested]:
     """Ask for a release. Where nobody else has to approve it, it is carried out at once."""
-    made = node.release.request(
-        caller.actor, data.chosen, data.agreement, parties=data.parties,
-        purposes=None if data.purposes is None else [one.value for one in data.purposes], override=data.override,
-        reason=data.reason,
-    )  # fmt: skip
-    return _outcome(node, made)
+
+    def work(_: Progress | None = None) -> Requested:
+        made = node.release.request(
+            caller.actor, data.chosen, data.agreement, parties=data.parties,
+            purposes=None if data.purposes is None else [one.value for one in data.purposes], override=data.override,
+            reason=data.reason,
+        )  # fmt: skip
+        return _outcome(node, made)
+
+    if node.glance.weight(data.chosen) <= AT_ONCE:
+        return Response(work())
+    return started(Jobs(node).start(caller.actor.id, "release", "Request for a release", work))
 
 
 @acts("/releases/standing", GROUP, _ASKS, status=201)
@@ -265,9 +272,9 @@ def ask_standing(caller: Called, node: NamedDependency[Node], data: JSONBody[Sta
 
 
 @acts("/releases/{release:str}/approve", GROUP, _DECIDES)
-def approve(caller: Called, node: NamedDependency[Node], release: FromPath[str], data: JSONBody[Perhaps]) -> Requested:
+def approve(caller: Called, node: NamedDependency[Node], release: FromPath[str], data: JSONBody[Because]) -> Requested:
     """Approve what somebody else asked for. What goes is exactly what the preview showed, or nothing."""
-    return _outcome(node, node.release.approve(caller.actor, release, data.why or None))
+    return _outcome(node, node.release.approve(caller.actor, release, data.why))
 
 
 @acts("/releases/{release:str}/refuse", GROUP, _DECIDES)
@@ -318,7 +325,7 @@ class QueryWish(Wish, frozen=True, kw_only=True):
     purposes: tuple[Purpose, ...] = ()
 
 
-@reads("/queries", GROUP)
+@reads("/queries", GROUP, _INSIDE)
 def queries(caller: Called, node: NamedDependency[Node], paging: Paged) -> Page[Query]:
     """The saved queries, which choose what to release."""
     return paging.listed(node.release.queries(), lambda one: (one.name,), lambda one: one)
@@ -383,8 +390,9 @@ class MarkedShown(Shown, frozen=True, kw_only=True):
     withdrawn: dict[str, list[StixId]]
 
 
-@acts("/marks", MARKS, person(Permission.MARK))
-def mark(caller: Called, node: NamedDependency[Node], data: JSONBody[MarkWish]) -> MarkedShown:
+@acts("/marks", MARKS, person(Permission.MARK),
+      responses={202: also(JobShown, "There is much: a job marks it.")})  # fmt: skip
+def mark(caller: Called, node: NamedDependency[Node], data: JSONBody[MarkWish]) -> Response[MarkedShown]:
     """Mark objects of this organisation's own, in new versions. What that takes from a partner is gone at once."""
     wish = MarkingWish(
         tlp=None if data.tlp is None else parse_tlp(data.tlp), pap=None if data.pap is None else parse_pap(data.pap),
@@ -395,7 +403,16 @@ def mark(caller: Called, node: NamedDependency[Node], data: JSONBody[MarkWish]) 
             attribution=data.attribution,
         ),
     )  # fmt: skip
-    done = node.mark.mark(caller.actor, data.chosen, wish, why=data.why)
+
+    def work(_: Progress | None = None) -> MarkedShown:
+        return _marked(node.mark.mark(caller.actor, data.chosen, wish, why=data.why))
+
+    if node.glance.weight(data.chosen) <= AT_ONCE:
+        return Response(work())
+    return started(Jobs(node).start(caller.actor.id, "mark", "Marking", work))
+
+
+def _marked(done: Marked) -> MarkedShown:
     return MarkedShown(
         marked=list(done.marked), unchanged=list(done.unchanged), theirs=list(done.theirs),
         directory=list(done.directory), stricter={each: level.label for each, level in done.stricter.items()},

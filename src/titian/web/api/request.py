@@ -36,9 +36,7 @@ class ApiRequest(Request[Any, Any, Any]):
         assert field is not None, "only a handler that takes a body asks for it"
         kept = isinstance(field.annotation, type) and issubclass(field.annotation, Held)
         async with asyncio.timeout(self.scope["state"].get("body_seconds", 60)):
-            body = await self.body()
-        if not kept and len(body) > LARGEST:
-            raise TooLarge(f"The body has more than {LARGEST:,} bytes.")
+            body = await self.body() if kept else await self._small()
         try:
             if kept:
                 self.scope["state"][BODY] = body
@@ -51,6 +49,23 @@ class ApiRequest(Request[Any, Any, Any]):
             raise InvalidInput(f"The body does not fit: {error}.") from None
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise InvalidInput("The body is no JSON that this can read.", advice=_short(error)) from None
+
+    async def _small(self) -> bytes:
+        """A body of :data:`LARGEST` bytes at most. What is larger is not read to its end, nor at all where it says so
+        itself. Raises :class:`TooLarge`."""
+        if (self.content_length or 0) > LARGEST:
+            raise _too_large()
+        parts, size = list[bytes](), 0
+        async for part in self.stream():
+            size += len(part)
+            if size > LARGEST:
+                raise _too_large()
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body has more than {LARGEST:,} bytes.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -69,14 +69,15 @@ def change_password(
     guard: NamedDependency[Guard], form: NamedDependency[Form],
 ) -> ASGIResponse:  # fmt: skip
     """Give oneself another password, after the old one. Every session ends, this one too."""
-    guard.sign_in(request)
+    guard.prove(analyst)
     new = form.raw("new", most=2000)
     try:
         if new != form.raw("again", most=2000):
             raise InvalidInput(analyst.gettext("The two new passwords differ."))
         node.people.change_password(
-            analyst.actor.name, form.raw("old", most=2000), new, code=lambda: form.text("code", most=20)
-        )
+            analyst.actor.name, form.raw("old", most=2000), new, code=lambda: form.text("code", most=20),
+            forget=form.given("forget"),
+        )  # fmt: skip
     except Forbidden:
         wrong = analyst.gettext("The old password or the code is wrong, or wrong ones came too often.")
         return _account(request, analyst, node, status=422, wrong=wrong)
@@ -104,7 +105,7 @@ def take_codes(
     guard: NamedDependency[Guard], form: NamedDependency[Form],
 ) -> ASGIResponse:  # fmt: skip
     """Take the first code of the authenticator that was shown the secret."""
-    guard.sign_in(request)
+    guard.prove(analyst)
     require_fresh(analyst, node)
     state = form.text("state", most=8000)
     offered = _sealer(node).open(state, Offered)

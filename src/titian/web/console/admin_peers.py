@@ -62,7 +62,11 @@ def _peers(request: AnyRequest, analyst: Analyst, node: Node, **values: Any) -> 
 def our_card(request: AnyRequest, analyst: NamedDependency[Analyst], node: NamedDependency[Node]) -> ASGIResponse:
     """Our card as a file, signed now; ``url`` is where partners reach this node, if they do."""
     analyst.require(Permission.READ)
-    signed = node.peers.ours(request.query_params.get("url", "").strip() or None)
+    url = request.query_params.get("url", "").strip()
+    if url:
+        # Partners' nodes will ask there: whoever signs an address decides whom they trust.
+        analyst.require(Permission.MANAGE_KEYS)
+    signed = node.peers.ours(url or None)
     told = {"content-type": "text/plain; charset=utf-8", "content-disposition": 'attachment; filename="ours.card"'}
     return ASGIResponse(body=signed.encode(), headers=headers() | told)
 

@@ -52,7 +52,9 @@ def read_object(analyst: Analyst, node: Node, identifier: str, version: str = ""
     if not is_identifier(identifier) or (version and not (digits.isascii() and digits.isdigit() and len(digits) < 19)):
         raise absent(analyst)
     try:
-        return node.reading.object(ORGANISATION, identifier, int(version) if version else None)
+        return node.reading.object(
+            ORGANISATION, identifier, int(version) if version else None, acts=analyst.may(Permission.AUDIT)
+        )
     except NotFound:
         raise absent(analyst) from None
 

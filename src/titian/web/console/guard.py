@@ -5,25 +5,30 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
+import structlog
 from litestar import Request
 
 from titian.core.errors import Forbidden, TitianError
 from titian.core.login import SESSION
 from titian.core.people import Actor, Permission, Session, permitting
 from titian.node import Node
+from titian.store import sessions
 from titian.web.console import language
 from titian.web.console.form import Form
 from titian.web.console.language import Formats
 from titian.web.errors import TooMany
-from titian.web.limits import Buckets
+from titian.web.limits import Buckets, Proxies
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,17 +39,23 @@ CHOSEN: Final = "titian-chosen"
 """When language or zone were last chosen in this browser: what was remembered before does not hold any more."""
 VISITOR: Final = "titian-visitor"
 """A random value for who is not signed in yet: the token of the form for signing in is bound to it."""
-IDLE: Final = 3600
-"""Seconds without a page after which the browser forgets the session; each page begins them anew."""
+IDLE: Final = sessions.IDLE // 1_000_000
+"""Seconds without a page after which browser and node forget the session; each page begins them anew."""
 FRESH: Final = 900_000_000
 """Microseconds after signing in during which somebody may change how they sign in: a browser that was left open is not
 enough to move in for good."""
 REMEMBERED: Final = 60.0
 """Seconds that a person's language and zone are remembered; a choice made in this browser holds at once."""
+_SEEN: Final = sessions.SEEN_EVERY / 1_000_000
+"""Seconds after which it is written again that somebody was seen."""
+_POLLED: Final = ("/jobs/", "/ledger-view/verify/")
+_POLLS: Final = ("/api/v1/live", "/api/v1/jobs/")
+"""What pages ask for by themselves: in the first only what htmx asks for. Nobody need sit before them."""
 _MOST: Final = 10_000
 FIELD: Final = "csrf"
 HEADER: Final = "x-csrf-token"
 _TOKEN: Final = 32
+_log: Final = structlog.get_logger("titian.web")
 
 
 class SignInNeeded(TitianError):
@@ -134,6 +145,10 @@ class Guard:
         self._pages = Buckets(20, 200)
         rate = node.settings.sign_ins_per_minute
         self._sign_ins = Buckets(rate / 60, rate)
+        self._proxies = Proxies(node.settings.trusted_proxies)
+        # One that writes: the event loop waits for no other writer.
+        self._aside = ThreadPoolExecutor(1, "titian-seen")
+        self._seen: dict[str, float] = {}
         self._known: dict[tuple[str, str], Formats] = {}
         self._chosen: dict[tuple[str, str], tuple[float, str | None, str | None]] = {}
 
@@ -146,14 +161,14 @@ class Guard:
 
     def stranger(self, request: AnyRequest) -> Visitor:
         """Whoever is at the door, as somebody who is not signed in."""
-        held = request.cookies.get(VISITOR, "")
+        held = request.cookies.get(cookie_name(VISITOR, secure=is_secure(request)), "")
         fresh = "" if held else secrets.token_urlsafe(24)
         return Visitor(**self._manners(request), bound=self._bound(b"visitor", held or fresh), fresh=fresh)
 
     def analyst(self, request: AnyRequest) -> Analyst:
         """Who is signed in. Raises :class:`SignInNeeded`, :class:`TooMany`, and :class:`Forged` for an unsafe request
         that does not come from a page of ours."""
-        token = request.cookies.get(COOKIE, "")
+        token = request.cookies.get(cookie_name(COOKIE, secure=is_secure(request)), "")
         session = self._node.people.session(token) if token else None
         if session is None:
             raise SignInNeeded(back_to(request))
@@ -161,6 +176,8 @@ class Guard:
         if seconds:
             raise TooMany("This person asks for too many pages.", seconds)
         request.scope["state"]["reader"] = session.actor.name
+        if not is_poll(request):
+            self._see(token)
         return Analyst(
             **self._manners(request, session.actor.id),
             bound=self._bound(b"session", token),
@@ -170,10 +187,32 @@ class Guard:
 
     def sign_in(self, request: AnyRequest) -> None:
         """Count an attempt to sign in. Raises :class:`TooMany` when too many come from one address."""
-        client = request.scope["client"]
-        seconds = self._sign_ins.take(client[0] if client else "")
+        seconds = self._sign_ins.take(self._proxies.client(request.scope))
         if seconds:
             raise TooMany("Too many attempts to sign in from this address.", seconds)
+
+    def prove(self, analyst: Analyst) -> None:
+        """Count an attempt of who is signed in to prove who they are, wherever they sit. Raises :class:`TooMany`."""
+        seconds = self._sign_ins.take(f"person {analyst.actor.id}")
+        if seconds:
+            raise TooMany("This person gives too many passwords and codes.", seconds)
+
+    def _see(self, token: str) -> None:
+        """Have it written that somebody was seen, where that is due."""
+        now = self._clock()
+        if now < self._seen.get(token, now):
+            return
+        if len(self._seen) >= _MOST:
+            self._seen.clear()
+        self._seen[token] = now + _SEEN
+        self._aside.submit(self._write_seen, token)
+
+    def _write_seen(self, token: str) -> None:
+        try:
+            self._node.people.sessions.see(token)
+        except Exception as error:
+            self._seen.pop(token, None)
+            _log.warning("when a session was seen last cannot be written", error=str(error))
 
     def _formats(self, tag: str, zone: str) -> Formats:
         found = self._known.get((tag, zone))
@@ -198,7 +237,7 @@ class Guard:
             "language": tag,
             "zone": zone,
             "formats": self._formats(tag, zone),
-            "secure": request.scope.get("scheme") == "https",
+            "secure": is_secure(request),
         }
 
     def forget(self, person: str) -> None:
@@ -219,14 +258,65 @@ class Guard:
         return found[1:]
 
 
+@lru_cache(maxsize=64)
+def is_here(named: str) -> bool:
+    """Whether a ``Host`` header names this machine itself: the only one that a browser asks over plain HTTP. Whoever
+    ends TLS in front of us says http here.
+
+    >>> [is_here(one) for one in ("localhost:8440", "127.0.0.1", "[::1]:80", "node.example", "10.0.0.1", "[::1", "")]
+    [True, True, True, False, False, False, False]
+    """
+    try:
+        host = urlsplit(f"//{named}").hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_secure(request: AnyRequest) -> bool:
+    """Whether the browser has come over TLS."""
+    return request.scope.get("scheme") == "https" or not is_here(request.headers.get("host", ""))
+
+
+def cookie_name(name: str, *, secure: bool) -> str:
+    """What a cookie is called: over TLS so that no neighbour of our host, and no plain HTTP, can set it (RFC 6265bis,
+    ``__Host-``). Only the name that fits is read.
+
+    >>> cookie_name(COOKIE, secure=True), cookie_name(COOKIE, secure=False), cookie_name(ZONE, secure=True)
+    ('__Host-titian-session', 'titian-session', 'titian-zone')
+    """
+    return f"__Host-{name}" if secure and name in {COOKIE, VISITOR} else name
+
+
+def is_poll(request: AnyRequest) -> bool:
+    """Whether a page has asked by itself: that tells of nobody who sits before it."""
+    path = request.scope["path"]
+    if request.method not in {"GET", "HEAD"}:
+        return False
+    return path.startswith(_POLLS) or (request.headers.get("hx-request") == "true" and path.startswith(_POLLED))
+
+
 def check_origin(request: AnyRequest) -> None:
     """Raise :class:`Forged` when a browser says that a request came from somewhere else (Fetch Metadata, RFC 6454)."""
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in {"same-origin", "none"}:
         raise Forged("This request came from another site.", advice="Open the page on this node and send it again.")
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if origin is not None and _host_of(origin) != request.headers.get("host", ""):
         raise Forged("This request came from another site.", advice="Open the page on this node and send it again.")
+
+
+def _host_of(origin: str) -> str | None:
+    """The host and port of an origin; ``None`` for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def check_form(request: AnyRequest, visitor: Visitor, form: Form) -> None:

@@ -79,10 +79,11 @@ def ledger(
     if analyst.may(Permission.AUDIT):
         before = _before(request, held)
         first = max(0, before - _PAGE)
+        people = {one.id: one.name for one in node.people.list()}
         rows = [
             Row(one.num, one.entry.at, analyst.gettext(KINDS[one.entry.kind]),
                 whom(one.entry, register, analyst.gettext),
-                sentence(one.entry, analyst.gettext, analyst.formats.number),
+                sentence(one.entry, analyst.gettext, analyst.formats.number, people),
                 one.num < held.head.size)
             for one in reversed(node.ledger_desk.entries(held.origin, after=first, limit=before - first))
         ]  # fmt: skip

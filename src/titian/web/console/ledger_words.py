@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from titian.core.directory_objects import Reading
@@ -35,9 +35,15 @@ class _Details(dict[str, Any]):
         return "" if key == "why" else "-"
 
 
-def sentence(entry: Entry, gettext: Callable[[str], str], number: Callable[[int], str]) -> str:
-    """What an entry says. Its details are anybody's words: the page escapes them."""
+def sentence(
+    entry: Entry, gettext: Callable[[str], str], number: Callable[[int], str], people: Mapping[str, str]
+) -> str:
+    """What an entry says; ``people`` are names by identifiers. Its details are anybody's words: the page escapes
+    them."""
     said = _Details(entry.details)
+    for key in ("person", "subject"):
+        if said.get(key) in people:
+            said[key] = people[said[key]]
     if isinstance(said.get("count"), int):
         said["count"] = number(said["count"])
     return (gettext(_SAID[entry.kind]) % said).strip()

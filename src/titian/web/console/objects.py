@@ -172,7 +172,10 @@ def show_history(
     seen = worth(told, register.directory.own)
     return object_page(
         request, analyst, "objects/history.html", read, register=register, tab="/history",
-        events=told_events(node.reading.timeline(ORGANISATION, identifier, _MOST_EVENTS), read, register),
+        events=told_events(
+            node.reading.timeline(ORGANISATION, identifier, _MOST_EVENTS, acts=analyst.may(Permission.AUDIT)),
+            read, register,
+        ),
         most_events=_MOST_EVENTS, person=lambda one: people.get(one, one),
         told=told, worth=seen[0] if seen else None, more_sightings=len(hits) > _MOST_SIGHTINGS,
         own=register.directory.own,

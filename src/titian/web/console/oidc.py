@@ -20,7 +20,7 @@ from titian.web.console.guard import AnyRequest, Guard, Someone, Visitor, check_
 from titian.web.console.place import origin_of
 from titian.web.console.render import keep_session, page, redirect
 from titian.web.console.sealed import Sealer
-from titian.web.console.sign_in import asking, not_accepted
+from titian.web.console.sign_in import asking, held_by, not_accepted, take_up
 from titian.wire.oidc import ATTEMPT, Attempt, Client, Provider, outbound
 
 COOKIE: Final = "titian-oidc"
@@ -28,10 +28,12 @@ BACK: Final = "/sign-in/oidc/back"
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """An attempt, and the path to go to afterwards."""
+    """An attempt, the path to go to afterwards, and the token of the session that the browser has: it does not send
+    that with what comes from the provider."""
 
     attempt: Attempt
     back: str
+    before: str
 
 
 @get("/sign-in/oidc", sync_to_thread=True)
@@ -50,7 +52,7 @@ def begin_oidc(
         said = visitor.gettext("The provider does not answer as it should. Sign in otherwise, or try again later.")
         return asking(request, visitor, node, back=back, error=said, status=503)
     response = redirect(attempt.url)
-    _set(response, _sealer(node).seal(Begun(attempt, back), seconds=int(ATTEMPT)), visitor, int(ATTEMPT))
+    _set(response, _sealer(node).seal(Begun(attempt, back, held_by(visitor)), seconds=int(ATTEMPT)), visitor, int(ATTEMPT))
     return response
 
 
@@ -76,6 +78,7 @@ def end_oidc(
         response = asking(request, visitor, node, back=back, error=not_accepted(visitor), status=422)
     else:
         # Not a redirect: a browser keeps strict cookies from one that began at another site. A page of ours goes on.
+        take_up(node, session, before=begun.before)
         response = page(request, visitor, "sign_in/arrived.html", next=back)
         keep_session(response, session.token, secure=visitor.secure)
     _set(response, "", visitor, 0)

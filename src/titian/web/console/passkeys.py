@@ -115,7 +115,7 @@ def take_passkey(
         session = _signed_in(node, challenge, place, form.text("answer", most=LONGEST))
     except Forbidden:
         return asking(request, visitor, node, back=back, error=not_accepted(visitor), status=422)
-    return begin(session, back, secure=visitor.secure)
+    return begin(node, visitor, session, back)
 
 
 def _signed_in(node: Node, challenge: Challenge | None, place: Place, answer: str) -> Session:

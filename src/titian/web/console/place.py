@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from titian.web.console.guard import AnyRequest
+from titian.web.console.guard import AnyRequest, is_secure
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -41,15 +41,4 @@ def _is_number(host: str) -> bool:
 
 def origin_of(request: AnyRequest) -> str:
     """The origin that a provider sends somebody back to. Only on this machine itself is that plain http."""
-    named = request.headers.get("host", "")
-    try:
-        host = urlsplit(f"//{named}").hostname or ""
-    except ValueError:
-        host = ""
-    here = host == "localhost" or host.endswith(".localhost") or (_is_number(host) and _is_loopback(host))
-    secure = request.scope.get("scheme") == "https" or not here
-    return f"{'https' if secure else 'http'}://{named}"
-
-
-def _is_loopback(host: str) -> bool:
-    return ipaddress.ip_address(host).is_loopback
+    return f"{'https' if is_secure(request) else 'http'}://{request.headers.get('host', '')}"

@@ -12,7 +12,17 @@ from markupsafe import Markup
 
 from titian.core.people import Permission
 from titian.web.cache import COMPRESS_FROM, compress, encoding_for
-from titian.web.console.guard import COOKIE, FIELD, IDLE, VISITOR, Analyst, AnyRequest, Visitor
+from titian.web.console.guard import (
+    COOKIE,
+    FIELD,
+    IDLE,
+    VISITOR,
+    Analyst,
+    AnyRequest,
+    Visitor,
+    cookie_name,
+    is_poll,
+)
 from titian.web.console.language import LANGUAGES, catalogue, name_of
 from titian.web.console.shown import mixed_scripts, shown, visible
 from titian.web.console.words import DUTIES, GRAPH, MAP, N_, SCRIPT, TYPES, translated, type_name
@@ -134,7 +144,8 @@ def answer(request: AnyRequest, body: bytes, *, status: int, visitor: Visitor) -
         said["content-encoding"] = encoding
     response = ASGIResponse(body=body, status_code=status, headers=said)
     if isinstance(visitor, Analyst):
-        keep_session(response, visitor.session.token, secure=visitor.secure)
+        if not is_poll(request):
+            keep_session(response, visitor.session.token, secure=visitor.secure)
     elif visitor.fresh:
         set_cookie(response, VISITOR, visitor.fresh, secure=visitor.secure, seconds=_VISIT)
     return response
@@ -152,7 +163,7 @@ def keep_session(response: ASGIResponse, token: str, *, secure: bool, seconds: i
 
 def set_cookie(response: ASGIResponse, name: str, value: str, *, secure: bool, seconds: int) -> None:
     """Set a cookie of the console; ``seconds`` 0 removes it."""
-    parts = [f"{name}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Strict"]
+    parts = [f"{cookie_name(name, secure=secure)}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Strict"]
     if secure:
         parts.append("Secure")
     response.headers.add("set-cookie", "; ".join(parts))

@@ -75,7 +75,7 @@ def take_password(
     if isinstance(reached, PasswordHeld):
         state = _sealer(node).seal(reached, seconds=HELD // 1_000_000)
         return page(request, visitor, "sign_in/code.html", next=back, state=state, error="")
-    return begin(reached, back, secure=visitor.secure)
+    return begin(node, visitor, reached, back)
 
 
 @post("/sign-in/code", status_code=200, sync_to_thread=True)
@@ -93,18 +93,31 @@ def take_code(
         session = node.people.code(held, form.text("code", most=20))
     except Forbidden:
         return asking(request, visitor, node, back=back, error=not_accepted(visitor), status=422)
-    return begin(session, back, secure=visitor.secure)
+    return begin(node, visitor, session, back)
 
 
 def _sealer(node: Node) -> Sealer:
     return Sealer(node.record.secret, "sign-in")
 
 
-def begin(session: Session, back: str, *, secure: bool) -> ASGIResponse:
+def begin(node: Node, visitor: Visitor, session: Session, back: str) -> ASGIResponse:
     """Begin a session in the browser and go on."""
+    take_up(node, session, before=held_by(visitor))
     response = redirect(back)
-    keep_session(response, session.token, secure=secure)
+    keep_session(response, session.token, secure=visitor.secure)
     return response
+
+
+def held_by(visitor: Visitor) -> str:
+    """The token of the session that this browser has; empty where it has none."""
+    return visitor.session.token if isinstance(visitor, Analyst) else ""
+
+
+def take_up(node: Node, session: Session, *, before: str) -> None:
+    """Make a session one of this browser: that which it had before ends, and it ends itself where nobody is seen."""
+    if before:
+        node.people.sign_out(before)
+    node.people.sessions.watch(session.token)
 
 
 @post("/sign-out", status_code=200, sync_to_thread=True)

@@ -127,7 +127,9 @@ def today(request: AnyRequest, analyst: NamedDependency[Analyst], node: NamedDep
         came=came(node.arrive.accepted(_LOOKED_AT), register, partial(node.reading.names, ORGANISATION)),
         partners=partners(node.subscribe.list(), register),
         overdue=[
-            one for one in node.recalls.sent() if any(each.standing is Standing.OVERDUE for each in one.recipients)
+            (one, [party_name(register, each.party) for each in one.recipients if each.standing is Standing.OVERDUE])
+            for one in node.recalls.sent()
+            if any(each.standing is Standing.OVERDUE for each in one.recipients)
         ],
         findings=[one for one in node.health.watch() if not one.ok and not one.check.startswith("ledger ")],
         halted=[

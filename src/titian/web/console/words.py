@@ -29,7 +29,8 @@ TYPES: Final = {
     "process": N_("Process"), "software": N_("Software"), "url": N_("URL"), "user-account": N_("User account"),
     "windows-registry-key": N_("Windows registry key"), "x509-certificate": N_("Certificate"),
     "agreement": N_("Agreement"), "dialogue": N_("Dialogue"), "commitment": N_("Commitment"),
-    "recall": N_("Recall"), "recall-answer": N_("Answer to a recall"),
+    "recall": N_("Recall"), "recall-answer": N_("Answer to a recall"), "consent": N_("Consent"),
+    "uav": N_("Drone"), "taxonomy-term": N_("Taxonomy term"),
 }  # fmt: skip
 """What the types of STIX 2.1 and of our extensions are called."""
 
@@ -64,7 +65,7 @@ GRAPH: Final = {
 
 MAP: Final = {
     "label": N_("Map of the parties and what flows between them"),
-    "flow": N_("{from} to {to}: {sent} objects"), "parties": N_("Parties"),
+    "flow": N_("{from} to {to}: {sent}"), "parties": N_("Parties"),
     "failed": N_("The map could not be loaded."), "none": N_("Nothing has flowed yet."),
 }  # fmt: skip
 """What the map says."""
