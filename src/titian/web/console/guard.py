@@ -20,10 +20,10 @@ import structlog
 from litestar import Request
 
 from titian.core.errors import Forbidden, TitianError
-from titian.core.login import SESSION
+from titian.core.login import IDLE as IDLE_MICROS
+from titian.core.login import SEEN_EVERY, SESSION
 from titian.core.people import Actor, Permission, Session, permitting
 from titian.node import Node
-from titian.store import sessions
 from titian.web.console import language
 from titian.web.console.form import Form
 from titian.web.console.language import Formats
@@ -39,14 +39,14 @@ CHOSEN: Final = "titian-chosen"
 """When language or zone were last chosen in this browser: what was remembered before does not hold any more."""
 VISITOR: Final = "titian-visitor"
 """A random value for who is not signed in yet: the token of the form for signing in is bound to it."""
-IDLE: Final = sessions.IDLE // 1_000_000
+IDLE: Final = IDLE_MICROS // 1_000_000
 """Seconds without a page after which browser and node forget the session; each page begins them anew."""
 FRESH: Final = 900_000_000
 """Microseconds after signing in during which somebody may change how they sign in: a browser that was left open is not
 enough to move in for good."""
 REMEMBERED: Final = 60.0
 """Seconds that a person's language and zone are remembered; a choice made in this browser holds at once."""
-_SEEN: Final = sessions.SEEN_EVERY / 1_000_000
+_SEEN: Final = SEEN_EVERY / 1_000_000
 """Seconds after which it is written again that somebody was seen."""
 _POLLED: Final = ("/jobs/", "/ledger-view/verify/")
 _POLLS: Final = ("/api/v1/live", "/api/v1/jobs/")

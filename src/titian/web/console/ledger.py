@@ -17,6 +17,7 @@ from litestar.types import ControllerRouterHandler
 from titian.core.directory_objects import Reading
 from titian.core.errors import NotFound, Refused
 from titian.core.job import Job, Progress, State
+from titian.core.ledger import Kind
 from titian.core.ledger_report import Audited, OwnLedger
 from titian.core.people import Permission
 from titian.exchange.ledger_verbs import Inspected
@@ -75,18 +76,24 @@ def ledger(
     held = _held(node, str(ledger_id))
     register = node.agreements.read()
     rows: list[Row] = []
-    before = 0
+    before = oldest = 0
     if analyst.may(Permission.AUDIT):
         before = _before(request, held)
         first = max(0, before - _PAGE)
         people = {one.id: one.name for one in node.people.list()}
+        found = node.ledger_desk.entries(held.origin, after=first, limit=before - first)
         rows = [
-            Row(one.num, one.entry.at, analyst.gettext(KINDS[one.entry.kind]),
+            Row(
+                one.num, one.entry.at, analyst.gettext(KINDS[one.entry.kind]),
                 whom(one.entry, register, analyst.gettext),
                 sentence(one.entry, analyst.gettext, analyst.formats.number, people),
-                one.num < held.head.size)
-            for one in reversed(node.ledger_desk.entries(held.origin, after=first, limit=before - first))
+                one.num < held.head.size,
+            )
+            for later, one in zip([None, *reversed(found)], reversed(found), strict=False)
+            # Of fillers side by side the last stands for all.
+            if later is None or not later.entry.kind is one.entry.kind is Kind.FILLER
         ]  # fmt: skip
+        oldest = first
     try:
         note = node.ledger_desk.published(held.origin).note.encode().decode()
     except Refused:
@@ -94,7 +101,7 @@ def ledger(
     return page(
         request, analyst, "ledger/one.html", fragments={"entries": "entries"},
         ledger=held, name=name_of(held.agreement, register, analyst), rows=rows, note=note,
-        older=rows[-1].num if rows else 0, newer=min(held.size, before + _PAGE) if before < held.size else 0,
+        older=oldest, newer=min(held.size, before + _PAGE) if before < held.size else 0,
         witnesses=[
             (one, one.cosigned[held.origin], party_name(register, one.party) if one.party else one.key.name)
             for one in node.ledger_desk.witnesses() if held.origin in one.cosigned

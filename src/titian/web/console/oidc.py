@@ -52,7 +52,8 @@ def begin_oidc(
         said = visitor.gettext("The provider does not answer as it should. Sign in otherwise, or try again later.")
         return asking(request, visitor, node, back=back, error=said, status=503)
     response = redirect(attempt.url)
-    _set(response, _sealer(node).seal(Begun(attempt, back, held_by(visitor)), seconds=int(ATTEMPT)), visitor, int(ATTEMPT))
+    begun = Begun(attempt, back, held_by(visitor))
+    _set(response, _sealer(node).seal(begun, seconds=int(ATTEMPT)), visitor, int(ATTEMPT))
     return response
 
 

@@ -163,7 +163,8 @@ def keep_session(response: ASGIResponse, token: str, *, secure: bool, seconds: i
 
 def set_cookie(response: ASGIResponse, name: str, value: str, *, secure: bool, seconds: int) -> None:
     """Set a cookie of the console; ``seconds`` 0 removes it."""
-    parts = [f"{cookie_name(name, secure=secure)}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Strict"]
+    named = cookie_name(name, secure=secure)
+    parts = [f"{named}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Strict"]
     if secure:
         parts.append("Secure")
     response.headers.add("set-cookie", "; ".join(parts))
