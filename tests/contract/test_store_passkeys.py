@@ -10,7 +10,7 @@ import pytest
 from store_support import START, Clock
 
 from titian.core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
-from titian.core.login import HELD, SENTENCE, STEP, PasswordHeld, Start
+from titian.core.login import HELD, IDLE, SEEN_EVERY, SENTENCE, STEP, PasswordHeld, Start
 from titian.core.passkey import MOST, Passkey, Shown, handle_of
 from titian.core.passwords import Cost, totp_code
 from titian.core.people import Actor, Duty, Person, Session, acting_as, local_operator
@@ -218,3 +218,51 @@ def test_nobody_enrols_without_a_session_or_a_password(people: People, boss: Act
         people.enrol(session.token, secret, code)
     with pytest.raises(InvalidInput):
         people.enrol(session.token, b"", code)
+
+
+def test_a_password_of_an_administrators_takes_the_passkeys_away(
+    people: People, boss: Actor, ana: Person, last: Callable[[], Act]
+) -> None:
+    for number in (1, 2):
+        people.passkeys.add(passkey(ana, number), by=acting_as(ana))
+    people.set_password("ana", "another battery of horses", by=boss)
+    assert people.passkeys.list(ana.id) == []
+    assert (last().act, last().details["passkeys_removed"]) == ("set-password", 2)
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_ones_own_password_takes_them_away_where_that_is_wished(
+    people: People, ana: Person, last: Callable[[], Act], forget: bool
+) -> None:
+    people.passkeys.add(passkey(ana), by=acting_as(ana))
+    people.change_password("ana", PASSWORD, "another battery of horses", code=str, forget=forget)
+    assert len(people.passkeys.list(ana.id)) == (0 if forget else 1)
+    assert last().details.get("passkeys_removed") == (1 if forget else None)
+
+
+def test_only_a_session_in_a_browser_ends_by_itself(people: People, ana: Person, clock: Clock) -> None:
+    console, terminal = sign_in(people, "ana"), sign_in(people, "ana")
+    people.sessions.watch(console.token)
+    clock.now += IDLE - 1
+    people.sessions.see(terminal.token)
+    assert people.session(console.token) is not None
+    people.sessions.see(console.token)
+    clock.now += IDLE - 1
+    assert people.session(console.token) is not None
+    clock.now += 1
+    people.sessions.see(console.token)
+    assert people.session(console.token) is None, "what is over is over"
+    assert people.session(terminal.token) is not None
+    assert len(people.sessions.list(ana.id)) == 1
+    sign_in(people, "ana")
+    people.sessions.watch(console.token)
+    assert people.session(console.token) is None, "its row is gone"
+
+
+def test_it_is_written_once_a_minute_that_somebody_was_seen(people: People, ana: Person, clock: Clock) -> None:
+    session = sign_in(people, "ana")
+    people.sessions.watch(session.token)
+    clock.now += SEEN_EVERY - 1
+    people.sessions.see(session.token)
+    clock.now += IDLE - SEEN_EVERY + 1
+    assert people.session(session.token) is None

@@ -125,8 +125,15 @@ def test_where_it_came_from_and_what_was_done(reading: Reading, fresh_store: Sto
         record(tx, at=START + 5, person="person-1", act="mark", subject=item.id, why="as agreed")
     read = reading.object(ORGANISATION, item.id)
     assert [(one.party, one.remote) for one in read.origins] == [(PARTY, "there")]
+    assert read.acts == (), "what was done is for who may audit"
+    assert [event.kind for event in reading.timeline(ORGANISATION, item.id)] == ["created", "added"]
+    read = reading.object(ORGANISATION, item.id, acts=True)
     assert [(one.act, one.why) for one in read.acts] == [("mark", "as agreed")]
-    assert [event.kind for event in reading.timeline(ORGANISATION, item.id)] == ["created", "act", "added"]
+    events = reading.timeline(ORGANISATION, item.id, acts=True)
+    assert [event.kind for event in events] == ["created", "act", "added"]
+    for viewer in (key_of(), key_of(OTHER)):
+        with pytest.raises(NotFound):
+            reading.object(viewer, item.id, acts=True)
 
 
 @pytest.mark.parametrize(

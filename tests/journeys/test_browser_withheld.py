@@ -25,6 +25,7 @@ from support.browser import (
     SECOND,
     UNDER,
     Person,
+    Watched,
     add_people,
     chromium,
     client,
@@ -43,6 +44,7 @@ from support.stix import Object, identity, indicator, malware, relationship, sdo
 from titian.core.people import Duty
 from titian.core.tlp import TLP_IDS, Tlp
 from titian.node import Node, open_node
+from titian.web.console.render import POLICY
 
 need_browser()
 
@@ -367,6 +369,31 @@ def _calm(somebody: Person) -> None:
     )
     assert handlers == [], page.url
     assert page.locator("iframe, object, embed, base").count() == 0, page.url
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<img src=data:, onerror=ran(1)>", "<script>ran(1)</script>", "<a href='javascript:ran(1)'>x</a>",
+        "<img src=//elsewhere.example/x.png>", "<iframe srcdoc=x></iframe>", "<p onclick=ran(1)>x</p>",
+        "<p style='color: red'>x</p>",
+    ],
+)  # fmt: skip
+def test_the_watch_would_notice(browser: Any, filled: Filled, body: str) -> None:
+    """A page on which a text was taken for markup, under the policy of our pages, is not calm."""
+    somebody = Person(browser.new_context(), Watched(filled.node.url))
+    try:
+        somebody.watched.attach(somebody.context)
+        somebody.page = somebody.context.new_page()
+        somebody.context.add_init_script("window.ran_ = []; window.ran = n => window.ran_.push(n)")
+        headers = {"content-type": "text/html", "content-security-policy": POLICY}
+        somebody.page.route("**/help", lambda route: route.fulfill(status=200, headers=headers, body=body))
+        somebody.go("/help")
+        somebody.page.wait_for_timeout(100)
+        with pytest.raises(AssertionError):
+            _calm(somebody)
+    finally:
+        somebody.close()
 
 
 def test_hostile_texts_do_nothing_on_any_screen(browser: Any, filled: Filled) -> None:

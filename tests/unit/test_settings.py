@@ -130,3 +130,12 @@ def test_a_request_is_bounded_by_default() -> None:
 def test_the_bounds_of_a_request_can_be_set(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("objects_per_request = 5\nbody_seconds = 7\n")
     assert read_settings(tmp_path, {"TITIAN_BODY_SECONDS": "8"}) == Settings(objects_per_request=5, body_seconds=8)
+
+
+@pytest.mark.parametrize("wrong", ["proxy.example", "10.0.0.5/24", "300.0.0.1", "10.0.0.0/33"])
+def test_a_proxy_that_is_no_address_is_named(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(InvalidInput, match="trusted_proxies"):
+        read_settings(tmp_path, {"TITIAN_TRUSTED_PROXIES": f"10.0.0.5,{wrong}"})
+    assert read_settings(tmp_path, {"TITIAN_TRUSTED_PROXIES": "10.0.0.5, fd00::/8"}).trusted_proxies == (
+        "10.0.0.5", "fd00::/8",
+    )  # fmt: skip

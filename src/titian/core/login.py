@@ -35,6 +35,10 @@ LONGEST_LOCK: Final = 3_600_000_000
 """Microseconds of a lock at most: long enough against guessing, short enough not to be a way to shut somebody out."""
 SESSION: Final = 8 * 3600 * 1_000_000
 """Microseconds that a session lasts."""
+IDLE: Final = 3_600_000_000
+"""Microseconds after which a session in a browser is over that nobody was seen in."""
+SEEN_EVERY: Final = 60_000_000
+"""Microseconds between two times that it is written when somebody was seen: so much earlier a session can be over."""
 HELD: Final = 300_000_000
 """Microseconds that a proven password waits for its code, and a challenge for its answer."""
 WINDOW: Final = (0, -1, 1)

@@ -282,15 +282,16 @@ class SqliteDatabase:
                 connection.execute("COMMIT")
 
     @contextmanager
-    def writing(self) -> Iterator[Transaction]:
-        """A write transaction, durable when the block ends, undone when it raises."""
+    def writing(self, *, guarded: bool = True) -> Iterator[Transaction]:
+        """A write transaction, durable when the block ends, undone when it raises; its guard is not asked where it says
+        so."""
         connection = self._connections.get("writer", lambda: self._connect(WRITE_CACHE_KB))
         leave: Callable[[bool], None] | None = None
         committed = False
         try:
             connection.execute("BEGIN IMMEDIATE")
             tx = _SqliteTransaction(connection)
-            if self.guard is not None:
+            if guarded and self.guard is not None:
                 leave = self.guard.enter(tx)
             yield tx
             connection.execute("COMMIT")

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from titian.core.health import Finding
 from titian.store.database import Database
 from titian.store.ledger import list_ledgers
 from titian.store.registry import list_collections, list_keys
@@ -19,14 +18,6 @@ DISK_FREE: Final = 1 << 30
 """Bytes that should be free for a node to work on."""
 _YEAR_2020: Final = 1_577_836_800_000_000
 _DAY: Final = 86_400_000_000
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One check: what, whether it holds, and what was seen."""
-
-    check: str
-    ok: bool
-    detail: str
 
 
 def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -48,14 +39,14 @@ class Health:
         """Run every check; one that fails does not stop the others."""
         checks: tuple[Callable[[], Iterator[Finding]], ...] = (
             self._database, self._migrations, self._disk, self._clock, self._keys, self._logs, self._ledgers,
-            self._subscriptions,
+            self._journal, self._subscriptions,
         )  # fmt: skip
         return [finding for check in checks for finding in _guarded(check)]
 
     def watch(self) -> list[Finding]:
         """The checks that cost the same however much is held: for a page that is looked at all day."""
         checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-            self._disk, self._clock, self._ledgers, self._subscriptions
+            self._disk, self._clock, self._ledgers, self._journal, self._subscriptions
         )  # fmt: skip
         return [finding for check in checks for finding in _guarded(check)]
 
@@ -132,6 +123,11 @@ class Health:
             yield Finding(f"ledger {one.origin}", False, f"halted: {one.halted}")
         if not halted:
             yield Finding("ledgers", True, f"{len(ledgers)} sealed, {sum(one.size for one in ledgers):,} entries")
+
+    def _journal(self) -> Iterator[Finding]:
+        """What was handed over is in its ledger a moment later: nobody has deleted it meanwhile."""
+        for what in self._store.journal.lost if self._store.journal is not None else ():
+            yield Finding("journal", False, what)
 
     def _subscriptions(self) -> Iterator[Finding]:
         """What is pulled by itself, and what waits in the quarantine."""

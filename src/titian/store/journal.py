@@ -95,6 +95,8 @@ class Journal:
         self._tx: Transaction | None = None
         self._next_try = 0.0
         self._told: set[str] = set()
+        self.lost: list[str] = []
+        """What this process has found of files that vanished, in sentences."""
 
     # ── appending ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -284,7 +286,7 @@ class Journal:
             return self._nothing if first else _ignore
         locks = self._alone()
         try:
-            done = self._take_in(tx, held)
+            left = self._take_in(tx, held)
         except BaseException:
             _close(locks)
             raise
@@ -293,7 +295,7 @@ class Journal:
             try:
                 if committed:
                     self._looked = True
-                    self._clear(done)
+                    self._clear(left)
             finally:
                 _close(locks)
 
@@ -335,24 +337,34 @@ class Journal:
                     self._tell(name, f"{self.folder / name} is another node's: it is left alone")
 
     def _take_in(self, tx: Transaction, held: Sequence[tuple[Any, ...]]) -> list[str]:
-        """Enter what waits, in the order in which it happened; the names of the files, all of them read to the end."""
+        """Enter what waits, in the order in which it happened; the names of the files whose owner is gone, all of them
+        read to the end.
+
+        These are marked, ``upto`` below 0: only they may be gone the next time.
+        """
         waiting: list[list[tuple[int, Record]]] = []
         names: list[str] = []
         gone: list[str] = []
-        for name, upto in held:
+        for name, mark in held:
+            upto = abs(mark)
             try:
                 with opened(self.folder / name) as descriptor:
                     found, end = in_order(descriptor, upto)
             except FileNotFoundError:
                 gone.append(name)
+                if mark > 0:
+                    self._lose(name)
                 continue
             except OSError as error:
                 raise Unavailable(f"{self.folder / name} cannot be read: {error.strerror}.", advice=CHECK) from error
-            names.append(name)
             self._compare(name, end)
+            left = self._is_left(name)
+            if left:
+                names.append(name)
             if end > upto:
                 waiting.append(found)
-                tx.run("UPDATE journals SET upto = ? WHERE name = ?", end, name)
+            if (after := -end if left else end) != mark:
+                tx.run("UPDATE journals SET upto = ? WHERE name = ?", after, name)
         by_agreement: dict[str | None, list[Entry]] = {}
         for _, record in merge(*waiting, key=itemgetter(0)):
             by_agreement.setdefault(record.agreement, []).append(record.entry)
@@ -373,13 +385,25 @@ class Journal:
 
     def _clear(self, names: Sequence[str]) -> None:
         """Delete files that are taken in and whose owner is gone; their rows go with the next write."""
-        own = {one.path.name for one in (self._file, self._spare) if one is not None}
         for name in names:
-            if name not in own:
-                with suppress(OSError):
-                    path = self.folder / name
-                    if is_left(path):
-                        path.unlink()
+            with suppress(OSError):
+                (self.folder / name).unlink()
+
+    def _is_left(self, name: str) -> bool:
+        """Whether nobody will append to a file any more."""
+        if any(one is not None and one.path.name == name for one in (self._file, self._spare)):
+            return False
+        try:
+            return is_left(self.folder / name)
+        except OSError:
+            return False
+
+    def _lose(self, name: str) -> None:
+        """Tell of a file that vanished before its end was taken in."""
+        what = f"{self.folder / name} has vanished: deliveries that it held may be in no ledger"
+        if name not in self._told:
+            self.lost.append(what)
+        self._tell(name, what)
 
     def settle(self, *, left: bool = False) -> None:
         """Take in what waits, if anything does: after that the ledgers are complete as of this call.
@@ -389,7 +413,7 @@ class Journal:
         """
         with self._database.reading() as tx:
             held = tx.all("SELECT name, upto FROM journals")
-        if any(self._waits(self.folder / name, upto, left) for name, upto in held):
+        if any(self._waits(self.folder / name, abs(upto), left) for name, upto in held):
             with self._database.writing():
                 pass
 
@@ -426,6 +450,9 @@ def _wait_for(lock: int) -> None:
 
 def _close(locks: Sequence[int]) -> None:
     for descriptor in locks:
+        # Closing it lets go of it only where no child of this process has it too.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

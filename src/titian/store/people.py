@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from titian.core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
-from titian.core.login import SENTENCE, SESSION, STEP, WINDOW, Named, PasswordHeld, SignedIn, Start
+from titian.core.login import IDLE, SENTENCE, SESSION, STEP, WINDOW, Named, PasswordHeld, SignedIn, Start
 from titian.core.login import Refused as Denied
 from titian.core.passkey import Passkey, Shown
 from titian.core.passwords import (
@@ -33,7 +33,7 @@ from titian.store.admin import plain
 from titian.store.database import Row, Transaction
 from titian.store.passkeys import Passkeys, find_passkey, forget_passkeys, note_use
 from titian.store.preferences import Preferences
-from titian.store.sessions import IDLE, Sessions, token_digest
+from titian.store.sessions import Sessions, token_digest
 from titian.store.store import Store
 
 PREFIX: Final = "titian_session_"

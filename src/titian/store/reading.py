@@ -67,9 +67,7 @@ class Reading:
         self._store = store
         self._find = find
 
-    def object(
-        self, viewer: Viewer, identifier: str, modified: int | None = None, *, acts: bool = False
-    ) -> ObjectRead:
+    def object(self, viewer: Viewer, identifier: str, modified: int | None = None, *, acts: bool = False) -> ObjectRead:
         """One object: its latest version, or the one with a ``modified`` in microseconds. With ``acts``, also what was
         done with it: for who may audit.
 
@@ -88,9 +86,7 @@ class Reading:
             raise InvalidInput(f"A graph has up to 2 steps and {MOST_NODES} nodes.")
         return self._seeing(viewer, lambda sight: sight.neighbours(identifier, depth, limit), indexed=True)
 
-    def timeline(
-        self, viewer: Viewer, identifier: str, limit: int = 200, *, acts: bool = False
-    ) -> tuple[Event, ...]:
+    def timeline(self, viewer: Viewer, identifier: str, limit: int = 200, *, acts: bool = False) -> tuple[Event, ...]:
         """What happened to an object, the newest first. With ``acts``, also what was done with it: for who may audit.
         Raises :class:`NotFound`."""
         return self._seeing(viewer, lambda sight: sight.timeline(identifier, limit, acts), indexed=True)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
 
 import msgspec
 
 from titian.core.errors import NotFound
+from titian.core.login import IDLE, SEEN_EVERY
 from titian.core.people import Actor
 from titian.store.acts import record
 from titian.store.store import Store
-
-IDLE: Final = 3_600_000_000
-"""Microseconds after which a session in a browser is over that nobody was seen in."""
-SEEN_EVERY: Final = 60_000_000
-"""Microseconds between two times that it is written when somebody was seen: so much earlier a session can be over."""
 
 
 class OpenSession(msgspec.Struct, frozen=True):

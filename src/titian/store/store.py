@@ -54,6 +54,17 @@ class Store:
         """A write transaction, durable when the block ends."""
         return self.database.writing()
 
+    def writing_beside(self) -> AbstractContextManager[Transaction]:
+        """A write transaction beside which deliveries go on: for what keeps the database busy and concerns nobody
+        outside, such as an index.
+
+        It must neither take anything back, open, close or halt anything, nor read or write a ledger: of what is handed
+        over while it runs it does not know.
+        """
+        if isinstance(self.database, SqliteDatabase):
+            return self.database.writing(guarded=False)
+        return self.database.writing()
+
     def settle(self) -> None:
         """Have every delivery in its ledger that was handed over until now: for who reads without writing.
 

@@ -73,10 +73,17 @@ def handed(folder: Path, card: SignedCard) -> str:
 
 
 def test_our_card_is_written_to_standard_output_and_the_fingerprint_beside_it(keeper: Desk) -> None:
-    done = keeper.does("analyst-one", "peers", "card", "--url", "https://agency-one.example")
+    done = keeper.does(KEEPER, "peers", "card", "--url", "https://agency-one.example")
     read = SignedCard.parse(done.out.encode())
     assert (read.card.party, read.card.url) == (OWN, "https://agency-one.example")
     assert read.card.fingerprint in done.err
+
+
+def test_who_signs_an_address_looks_after_the_keys(keeper: Desk) -> None:
+    refused = keeper.run("analyst-one", "peers", "card", "--url", "https://elsewhere.example")
+    assert (refused.status, refused.out) == (1, "")
+    assert "administrator" in refused.err
+    assert SignedCard.parse(keeper.does("analyst-one", "peers", "card").out.encode()).card.url is None
 
 
 def test_our_card_is_written_to_a_file(keeper: Desk, tmp_path: Path) -> None:

@@ -280,6 +280,33 @@ def test_nothing_is_appended_while_anybody_writes(bench: Bench, again: Callable[
     assert entered(node) == [2, 2]
 
 
+def test_beside_what_concerns_nobody_outside_deliveries_go_on(bench: Bench, again: Callable[..., Node]) -> None:
+    node = bench.node
+    for number, writer in enumerate((node, again())):
+        with writer.store.writing_beside() as tx:
+            tx.run("INSERT INTO queries (name, created, body) VALUES (?, 1, ?)", str(number), b"{}")
+            hand_over(node, number)
+    assert entered(node) == []
+    write(node)
+    assert entered(node) == [0, 1]
+
+
+def test_a_child_of_this_process_keeps_nothing_locked(bench: Bench) -> None:
+    """It has what was open when it was made, and lives on."""
+    with bench.node.store.writing():
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    try:
+        hand_over(bench.node, 1)
+        write(bench.node)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert entered(bench.node) == [1]
+
+
 def test_who_writes_waits_until_it_is_durable(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     node, pwrite = bench.node, os.pwrite
     began, go_on, seen = threading.Event(), threading.Event(), []
@@ -644,6 +671,50 @@ def test_a_file_that_somebody_has_deleted_is_written_no_more(bench: Bench) -> No
     hand_over(node, 3)
     node.store.settle()
     assert entered(node) == [1, 3]
+
+
+def lost(node: Node) -> list[str]:
+    return [one.detail for one in node.health.watch() if one.check == "journal" and not one.ok]
+
+
+def test_a_file_that_vanished_is_told_of(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    node = bench.node
+    hand_over(node, 1)
+    write(node)
+    (path,) = files(node)
+    path.unlink()
+    for _ in range(2):
+        write(node)
+    assert caplog.text.count("has vanished") == 1
+    (told,) = lost(node)
+    assert str(path) in told
+
+
+def test_of_a_file_that_was_taken_in_nothing_is_told(
+    bench: Bench, again: Callable[..., Node], caplog: pytest.LogCaptureFixture
+) -> None:
+    hand_over(bench.node, 1)
+    bench.node.close()
+    node = again()
+    for _ in range(3):
+        write(node)
+    assert files(node) == []
+    with node.store.reading() as tx:
+        assert tx.all("SELECT name FROM journals") == []
+    assert (lost(node), entered(node)) == ([], [1])
+    assert "vanished" not in caplog.text
+
+
+def test_what_another_process_has_taken_in_is_not_lost(bench: Bench, again: Callable[..., Node]) -> None:
+    """Its owner lets go of it between two writes: the first takes in all of it, the second forgets it."""
+    first, second = bench.node, again()
+    hand_over(first, 1)
+    write(second)
+    journal_of(first).end()
+    for _ in range(3):
+        write(second)
+        write(first)
+    assert (lost(first), lost(second), entered(second), files(second)) == ([], [], [1], [])
 
 
 def test_when_its_folder_is_deleted_another_one_is_made(bench: Bench) -> None:

@@ -12,9 +12,11 @@ import msgspec
 import pytest
 
 from support.console import ConsoleBench, Page, console
-from titian.core.errors import InvalidInput, NotFound, Refused
+from support.desk import ISSUER
+from titian.core.access import Role
+from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused
 from titian.core.job import Job, Progress, State
-from titian.core.people import Actor, Duty
+from titian.core.people import Actor, Duty, local_operator
 from titian.node import Node, open_node
 from titian.setup import init_node
 from titian.store.jobs import LARGEST_RESULT, LEASE, LEASE_HERE, is_gone, this_worker
@@ -32,7 +34,17 @@ ADMINISTRATOR = Actor("33333333-3333-4333-8333-333333333333", "administrator-one
 def node(tmp_path: Path) -> Iterator[Node]:
     init_node(tmp_path / "node", name="Agency One", country="ID")
     with open_node(tmp_path / "node", environment={}) as opened:
+        known(opened)
         yield opened
+
+
+def known(node: Node) -> None:
+    """Add the people whose jobs these are, under their ids."""
+    for actor in (ANALYST, OTHER, ADMINISTRATOR):
+        assert actor.duty is not None
+        made = node.people.add(actor.name, actor.duty, by=local_operator("test"), issuer=ISSUER, subject=actor.name)
+        with node.store.writing() as tx:
+            tx.run("UPDATE people SET id = ? WHERE id = ?", actor.id, made.id)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -44,9 +56,10 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def ended(node: Node, job: Job) -> Job:
-    """A job after its end."""
-    until(lambda: not Jobs(node).get(ADMINISTRATOR, job.id).unfinished)
-    return Jobs(node).get(ADMINISTRATOR, job.id)
+    """A job after its end, as whose it is sees it."""
+    whose = Actor(job.person, "whose it is", Duty.ANALYST)
+    until(lambda: not Jobs(node).get(whose, job.id).unfinished)
+    return Jobs(node).get(whose, job.id)
 
 
 def test_what_comes_of_a_work_is_kept(node: Node) -> None:
@@ -204,6 +217,55 @@ def test_others_see_nothing_and_administrators_see_all(node: Node) -> None:
     assert [one.id for one in Jobs(node).list(ANALYST)] == [job.id]
 
 
+def test_a_result_is_for_whose_job_it_is(node: Node) -> None:
+    """Law: an administrator sees that a job of somebody else ran, and not what it found."""
+    job = ended(node, Jobs(node).start(ANALYST.id, "preview", "Mine", lambda _: {"withheld": ["malware"]}))
+    assert job.result == {"withheld": ["malware"]}
+    seen = Jobs(node).get(ADMINISTRATOR, job.id)
+    assert (seen.state, seen.result, seen.href) == (State.DONE, None, "")
+
+
+@pytest.mark.parametrize("kind", ["release", "recall", "mark", "import"])
+def test_what_decides_is_stopped_by_whose_it_is_alone(node: Node, kind: str) -> None:
+    go = threading.Event()
+    first = Jobs(node).start(OTHER.id, "import", "First", lambda _: go.wait(20) and None)
+    job = Jobs(node).start(ANALYST.id, kind, "Theirs", lambda _: None)
+    if kind == "import":
+        Jobs(node).cancel(ADMINISTRATOR, job.id)
+    else:
+        with pytest.raises(Forbidden):
+            Jobs(node).cancel(ADMINISTRATOR, job.id)
+        assert Jobs(node).get(ANALYST, job.id).state is State.WAITING
+        Jobs(node).cancel(ANALYST, job.id)
+    go.set()
+    ended(node, first)
+    assert ended(node, job).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("gone", ["disabled", "revoked", "unknown"])
+def test_nothing_is_begun_for_who_may_not_act_any_more(node: Node, gone: str) -> None:
+    """Law: what waits for its turn does not outlive the account or the key that asked for it."""
+    go, begun = threading.Event(), list[int]()
+    first = Jobs(node).start(OTHER.id, "import", "First", lambda _: go.wait(20) and None)
+    key, _ = node.keys.add("writer", Role.WRITER)
+    who = {"disabled": ANALYST.id, "revoked": f"key:{key.id}", "unknown": str(uuid.uuid4())}[gone]
+    job = Jobs(node).start(who, "release", "Second", lambda _: begun.append(1))
+    if gone == "disabled":
+        node.people.disable("analyst-one", by=ADMINISTRATOR)
+    if gone == "revoked":
+        node.keys.revoke("writer")
+    go.set()
+    ended(node, first)
+    done = ended(node, job)
+    assert (done.state, begun) == (State.FAILED, [])
+    assert "before it began" in done.message
+
+
+def test_a_key_that_works_has_its_work_done(node: Node) -> None:
+    key, _ = node.keys.add("writer", Role.WRITER)
+    assert ended(node, Jobs(node).start(f"key:{key.id}", "import", "One", lambda _: None)).state is State.DONE
+
+
 def test_the_list_goes_on_where_it_stopped(node: Node) -> None:
     held = Jobs(node)
     made = [ended(node, held.start(ANALYST.id, "import", str(n), lambda _: None)).id for n in range(5)]
@@ -216,6 +278,7 @@ def test_what_ended_a_day_ago_is_forgotten(tmp_path: Path) -> None:
     now = [1_800_000_000_000_000]
     init_node(tmp_path / "node", name="Agency One", country="ID")
     with open_node(tmp_path / "node", environment={}, clock=lambda: now[0]) as node:
+        known(node)
         job = ended(node, Jobs(node).start(ANALYST.id, "import", "One", lambda _: None))
         now[0] += 86_400_000_001
         with pytest.raises(NotFound):
@@ -262,6 +325,7 @@ def test_the_node_closes_while_something_runs(tmp_path: Path) -> None:
         return None
 
     with open_node(tmp_path / "node", environment={}) as node:
+        known(node)
         job = Jobs(node).start(ANALYST.id, "import", "One", work)
         waits = Jobs(node).start(ANALYST.id, "import", "Two", work)
         assert running.wait(20)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titian.web.limits import Buckets
+from titian.web.limits import Buckets, Proxies
 
 
 class Clock:
@@ -85,3 +87,42 @@ def test_never_more_than_burst_and_rate_allow(gaps: list[float], rate: float, bu
             clock.now += seconds + 1e-6
             assert buckets.take("a") == 0, "who waits as long as told is served"
             taken += 1
+
+
+# ── whose address it is ───────────────────────────────────────────────────────────────────────────────────
+
+
+def client(came: str, *forwarded: str, trusted: tuple[str, ...] = ("192.0.2.0/24", "2001:db8::5")) -> str:
+    headers = [(b"x-forwarded-for", one.encode("latin-1")) for one in forwarded]
+    return Proxies(trusted).client({"client": (came, 5000), "headers": headers})
+
+
+@pytest.mark.parametrize(
+    ("came", "forwarded", "found"),
+    [
+        pytest.param("192.0.2.7", ["198.51.100.1"], "198.51.100.1", id="one"),
+        pytest.param("2001:db8::5", ["2001:db8::9"], "2001:db8::9", id="six"),
+        pytest.param("::ffff:192.0.2.7", ["198.51.100.1"], "198.51.100.1", id="four-as-six"),
+        pytest.param("192.0.2.7", ["1.1.1.1, 198.51.100.1,192.0.2.8"], "198.51.100.1", id="last-that-is-none"),
+        pytest.param("192.0.2.7", ["1.1.1.1", "198.51.100.1"], "198.51.100.1", id="two-headers"),
+        pytest.param("192.0.2.7", ["<b>, 198.51.100.1"], "198.51.100.1", id="what-stands-before-is-not-read"),
+        pytest.param("192.0.2.7", ["198.51.100.1, unknown"], "192.0.2.7", id="malformed"),
+        pytest.param("192.0.2.7", ["198.51.100.1,"], "192.0.2.7", id="empty-at-the-end"),
+        pytest.param("192.0.2.7", ["\xff"], "192.0.2.7", id="no-text"),
+        pytest.param("192.0.2.7", ["192.0.2.9"], "192.0.2.7", id="proxies-only"),
+        pytest.param("192.0.2.7", [], "192.0.2.7", id="none"),
+        pytest.param("198.51.100.9", ["198.51.100.1"], "198.51.100.9", id="a-stranger-is-not-believed"),
+    ],
+)
+def test_a_proxy_is_believed_as_far_as_it_is_trusted(came: str, forwarded: list[str], found: str) -> None:
+    assert client(came, *forwarded) == found
+
+
+def test_nobody_is_believed_where_nobody_is_trusted() -> None:
+    assert client("192.0.2.7", "198.51.100.1", trusted=()) == "192.0.2.7"
+    assert Proxies(("192.0.2.7",)).client({"client": None, "headers": []}) == ""
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60))
+def test_any_header_gives_an_address(header: str) -> None:
+    assert ipaddress.ip_address(client("192.0.2.7", header))

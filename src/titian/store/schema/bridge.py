@@ -261,5 +261,5 @@ journals = Table(
     Column("name", Text, primary_key=True),
     Column("upto", BigInteger, nullable=False),
 )
-"""The files of the delivery journal (:mod:`titian.store.journal`), and up to which byte each is taken in. Empty on
-PostgreSQL."""
+"""The files of the delivery journal (:mod:`titian.store.journal`), and up to which byte each is taken in; below 0
+that of one whose owner is gone, and which is being deleted. Empty on PostgreSQL."""

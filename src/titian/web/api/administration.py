@@ -16,13 +16,13 @@ from msgspec import Meta
 from titian.core.access import Key, Role
 from titian.core.collection import timestamp
 from titian.core.errors import Forbidden
+from titian.core.health import Finding
 from titian.core.job import Progress
 from titian.core.passwords import provisioning_uri
 from titian.core.peer import LARGEST, Card
 from titian.core.people import LOCAL, Duty, Permission, Person
 from titian.node import Node
 from titian.settings import SECRETS, rows
-from titian.store.health import Finding
 from titian.web.api.caller import Called, Needs
 from titian.web.api.jobs import JobShown, job_shown
 from titian.web.api.paging import Page, Paged

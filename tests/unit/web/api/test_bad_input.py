@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, Final
 
 import httpx
@@ -14,8 +16,11 @@ from hypothesis import strategies as st
 from support.console import ConsoleBench, console
 from support.stix import indicator
 from titian.core.access import Role
+from titian.core.errors import TooLarge, Unavailable
 from titian.node import open_node
+from titian.web.api.load import Load
 from titian.web.api.paging import Cursors
+from titian.web.api.request import ApiRequest
 
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
 
@@ -28,7 +33,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConsoleBen
     with console(tmp_path_factory.mktemp("node") / "node") as made:
         with open_node(made.home, environment={}) as node:
             node.collections.add("One", alias="one")
-            secret = node.keys.add("writer", Role.WRITER)[1]
+            secret = node.keys.add("admin", Role.ADMIN)[1]
         yield made, secret
 
 
@@ -161,6 +166,27 @@ def test_what_is_too_large_is_refused(bench: tuple[ConsoleBench, str]) -> None:
     refused(ask(bench, "POST", "/sightings", json={"ids": ["x"], "where": "y" * 1_000_001}), 413)
 
 
+@pytest.mark.parametrize(("announced", "most"), [(b"50000000", 0), (None, 11)])
+def test_what_is_too_large_is_not_read_to_its_end(announced: bytes | None, most: int) -> None:
+    read = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": b" " * 100_000, "more_body": read < 500}
+
+    handler = SimpleNamespace(
+        resolve_request_max_body_size=lambda: 64 << 20, parsed_data_field=SimpleNamespace(annotation=dict)
+    )
+    headers = [] if announced is None else [(b"content-length", announced)]
+    scope: Any = {"type": "http", "method": "POST", "path": "/", "headers": headers, "state": {},
+                  "route_handler": handler}  # fmt: skip
+    request: Any = ApiRequest(scope, receive)  # type: ignore[arg-type]
+    with pytest.raises(TooLarge):
+        asyncio.run(request.json())
+    assert read <= most
+
+
 def test_what_is_nowhere_says_so_without_repeating_it(bench: tuple[ConsoleBench, str]) -> None:
     said = refused(ask(bench, "GET", "/nothing/<script>alert(1)</script>"), 404)
     assert said["detail"] == "There is nothing here."
@@ -266,6 +292,32 @@ def test_many_objects_are_a_job(bench: tuple[ConsoleBench, str]) -> None:
     while (now := ask(bench, "GET", f"/jobs/{job['id']}").json())["finished"] is None:
         pass
     assert (now["state"], now["done"], now["total"], now["result"]["added"]) == ("done", 1001, 1001, 1001)
+
+
+def test_so_much_waits_to_be_taken_in_and_no_more(
+    bench: tuple[ConsoleBench, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("titian.web.api.load.MOST", 1_000)
+    many = {"objects": [indicator(name=f"Waiting {number}") for number in range(1001)]}
+    held = Load([b"x" * 500])
+    held.wait()
+    refused(ask(bench, "POST", "/collections/one/objects", json=many), 503)
+    held.unload()
+    assert held.raws == []
+    answer = ask(bench, "POST", "/collections/one/objects", json=many)
+    assert answer.status_code == 202, "one that is larger by itself waits alone"
+    while ask(bench, "GET", f"/jobs/{answer.json()['job']['id']}").json()["finished"] is None:
+        pass
+
+
+def test_what_nobody_has_any_more_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("titian.web.api.load.MOST", 10)
+    for _ in range(3):
+        load = Load([b"x" * 10])
+        load.wait()
+        with pytest.raises(Unavailable):
+            Load([b"x"]).wait()
+        del load
 
 
 def test_absent_and_not_to_be_written_are_told_apart_only_for_our_own(bench: tuple[ConsoleBench, str]) -> None:

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
-from support.gate import Bench, benches, malware, party_id
+from support.gate import ANALYST, DAY, Bench, benches, malware, party_id, report
 from support.partner import HIDDEN_NAMES, NOWHERE, Base, Face, Twin, serving, story
 from titian.core.access import Role
 from titian.core.ledger import Kind
-from titian.core.tlp import Tlp
+from titian.core.marking import Marking
+from titian.core.reading import MarkingRead, ObjectRead
+from titian.core.recall_objects import Reason
+from titian.core.search import Found, Query, Viewer
+from titian.core.tlp import TLP_IDS, Tlp
+from titian.store.reading import Reading
+from titian.store.search import Find
+from titian.web.api.objects import _marking
 
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
 
@@ -112,6 +120,92 @@ def test_what_a_partner_is_shown_is_remembered_first(bench: Bench) -> None:
             assert face.ask(f"{API}/objects/{hits[0]['id']}{part}", key).status_code == 200
         assert [one["view"] for one in deliveries(bench)] == ["find", "object", "object", "object"]
         assert {(one["first"], one["last"]) for one in deliveries(bench)} == {(first["first"], first["last"])}
+
+
+@pytest.mark.parametrize("part", ["", "/raw", "/versions"])
+def test_what_is_taken_back_while_it_is_read_is_not_shown(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Law 9: between the reading of an object and its record, a recall commits."""
+    (identifier,) = [one for one, value in bench.served("japan").items() if value.get("name") == "Kestrel"]
+    look, reads = Reading.object, list[str]()
+
+    def racing(self: Reading, viewer: Viewer, wanted: str, modified: int | None = None) -> ObjectRead:
+        found = look(self, viewer, wanted, modified)
+        reads.append(wanted)
+        if len(reads) == 1:
+            bench.node.recalls.recall(ANALYST, [identifier], reason=Reason.FALSE_POSITIVE,
+                                      deadline=bench.clock() + DAY)  # fmt: skip
+        return found
+
+    with serving(bench) as face:
+        monkeypatch.setattr(Reading, "object", racing)
+        answer = face.ask(f"{API}/objects/{identifier}{part}", bench.secrets["japan"])
+    assert answer.status_code == 404
+    assert "Kestrel" not in answer.text
+    assert deliveries(bench) == []
+
+
+def test_what_is_taken_back_while_it_is_found_is_not_shown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (identifier,) = [one for one, value in bench.served("japan").items() if value.get("name") == "Kestrel"]
+    search, times = Find.find, list[int]()
+
+    def racing(self: Find, viewer: Viewer, query: Query) -> Found:
+        found = search(self, viewer, query)
+        times.append(1)
+        if len(times) == 1:
+            bench.node.recalls.recall(ANALYST, [identifier], reason=Reason.FALSE_POSITIVE,
+                                      deadline=bench.clock() + DAY)  # fmt: skip
+        return found
+
+    with serving(bench) as face:
+        monkeypatch.setattr(Find, "find", racing)
+        monkeypatch.setattr(Find, "__call__", racing)
+        answer = face.ask(f"{API}/find", bench.secrets["japan"], params={"q": "kestrel"})
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+    assert len(times) == 2
+    assert deliveries(bench) == []
+
+
+def test_an_object_tells_nothing_of_others_that_no_record_names(bench: Bench) -> None:
+    """Law 8: of what a delivered object refers to, a partner is told the id alone; its words are another's."""
+    kestrel = bench.hold(malware("Osprey", tlp=Tlp.GREEN))[0]
+    said = report("Financing", {"id": kestrel}, tlp=Tlp.GREEN)
+    bench.release(*bench.hold(said), to="jp")
+    secret = bench.node.keys.add("ours", Role.ADMIN)[1]
+    with serving(bench) as face:
+        answer = face.ask(f"{API}/objects/{said['id']}", bench.secrets["japan"]).json()
+        assert kestrel in [one["id"] for one in answer["references"]]
+        assert {one["title"] for one in answer["references"]} == {None}
+        assert [one["label"] for one in answer["markings"]] == ["TLP:GREEN"]
+        ours = face.ask(f"{API}/objects/{said['id']}", secret).json()
+        assert "Osprey" in {one["title"] for one in ours["references"]}
+
+
+def test_a_marking_that_is_an_object_is_named_to_ourselves_alone() -> None:
+    held = MarkingRead(f"marking-definition--{NOWHERE}", b"{}", "Statement of Agency Two", Marking(tlp=Tlp.RED))
+    assert msgspec.structs.asdict(_marking(held, named=False)) == {"id": held.id, "label": None, "tlp": None}
+    assert _marking(held, named=True).label == "Statement of Agency Two"
+    green = MarkingRead(TLP_IDS[Tlp.GREEN], b"{}", "TLP:GREEN", Marking(tlp=Tlp.GREEN))
+    assert _marking(green, named=False) == _marking(green, named=True)
+
+
+def test_counts_are_of_what_was_remembered(bench: Bench) -> None:
+    """Law 8: a filter by type that leaves nothing tells a partner nothing of what it has left out."""
+    secret = bench.node.keys.add("ours", Role.ADMIN)[1]
+    with serving(bench) as face:
+
+        def found(key: str, **params: str) -> Any:
+            return face.ask(f"{API}/find", key, params={"q": "kestrel", **params}).json()
+
+        none = found(bench.secrets["japan"], type="tool")
+        assert (none["items"], none["types"], none["total"]) == ([], [], None)
+        assert deliveries(bench) == []
+        one = found(bench.secrets["japan"], type="malware,tool")
+        assert ([each["type"] for each in one["types"]], one["total"]["number"]) == (["malware"], 1)
+        some = face.ask(f"{API}/find", bench.secrets["japan"], params={"type": "malware"}).json()
+        assert [each["type"] for each in some["types"]] == ["malware"], "an identity went along, and was not asked for"
+        assert [each["type"] for each in found(secret, type="tool")["types"]] == ["malware"]
 
 
 @pytest.mark.parametrize(

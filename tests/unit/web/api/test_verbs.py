@@ -15,8 +15,14 @@ from support.desk import ISSUER
 from support.gate import Bench, benches, link, malware, party_id, report
 from support.partner import Face, serving
 from support.stix import indicator, text
+from titian.core.merkle import TreeHead
+from titian.core.peer_ledger import PeerLedger
 from titian.core.people import Duty, local_operator
+from titian.core.subscription import MINUTE, Progress, Subscription, Terms
 from titian.core.tlp import Tlp
+from titian.exchange.subscribe import NEVER
+from titian.core.health import Finding, Health
+from titian.store.peer_ledgers import PeerLedgers
 from titian.web.api.caller import HEADER
 from titian.web.api.schema import schema
 
@@ -113,6 +119,9 @@ def test_from_a_report_to_its_recall(desk: Desk) -> None:
     assert [one["id"] for one in desk.get("/releases")["items"]] == [asked["id"]]
     assert desk.get("/counts", "releaser-one")["approvals"] == 1
     assert desk.ask("analyst-one", "POST", f"/releases/{asked['id']}/approve", json={}).status_code == 403
+    for why in ({}, {"why": ""}):
+        without = desk.ask("releaser-one", "POST", f"/releases/{asked['id']}/approve", json=why)
+        assert without.status_code == 400, "an approval has a reason"
     went = desk.does("releaser-one", f"/releases/{asked['id']}/approve", why="Checked")
     assert went["state"] == "done"
     assert went["added"][party_id("japan")] >= 1
@@ -175,6 +184,9 @@ def test_ledgers_are_verified_and_entries_proved(desk: Desk) -> None:
     told = desk.job("auditor-one", job)
     assert (told["state"], told["result"]["holds"]) == ("done", True)
     assert desk.ask("analyst-one", "GET", f"/jobs/{job['id']}").status_code == 404
+    seen = desk.get(f"/jobs/{job['id']}", "keeper-one")
+    assert (seen["state"], seen["result"]) == ("done", None), "what came of it is for whose job it is"
+    desk.does("auditor-one", "/ledgers/verify", status=202, of="japan")
     first = desk.get("/ledgers/jp/entries", "auditor-one", limit="1")
     assert first["next"] is not None
     entries = first["items"] + desk.get("/ledgers/jp/entries", "auditor-one", limit="1", after=first["next"])["items"]
@@ -219,7 +231,7 @@ def test_queries_and_standing_rules(desk: Desk) -> None:
     assert [one["name"] for one in desk.get("/queries")["items"]] == ["green"]
     rule = desk.does("analyst-one", "/releases/standing", status=201, query="green", agreement="jp", until="2027-01-01")
     assert (rule["state"], rule["query"]) == ("waiting", "green")
-    assert desk.does("releaser-one", f"/releases/{rule['id']}/approve")["state"] == "standing"
+    assert desk.does("releaser-one", f"/releases/{rule['id']}/approve", why="Agreed")["state"] == "standing"
     assert desk.does("analyst-one", f"/releases/{rule['id']}/stop", why="Over")["state"] == "stopped"
     assert desk.ask("analyst-one", "DELETE", "/queries/green").json() == {"name": "green"}
 
@@ -230,3 +242,95 @@ def test_sightings_are_said_and_counted(desk: Desk) -> None:
     assert (done["of"], done["count"], done["returned"]) == (seen, 3, [])
     (known,) = desk.get("/sightings")["items"]
     assert (known["id"], known["count"]) == (seen, 3)
+
+
+def test_what_takes_long_is_a_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report weighs what it refers to: one identifier may mean thousands of objects."""
+    some = [malware(f"Kestrel {number}") for number in range(3)]
+    said = report("Financing", *some, tlp=Tlp.GREEN)
+    desk.bench.hold(*some, said)
+    monkeypatch.setattr("titian.web.api.releases.AT_ONCE", 3)
+    monkeypatch.setattr("titian.web.api.recalls.AT_ONCE", 3)
+
+    def later(path: str, **body: Any) -> Any:
+        answer = desk.ask("analyst-one", "POST", path, json={"chosen": [said["id"]], **body})
+        assert answer.status_code == 202, answer.text
+        job = answer.json().get("job") or answer.json()
+        assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}"
+        done = desk.job("analyst-one", job)
+        assert done["state"] == "done", done
+        return done["kind"], done["result"]
+
+    kind, marked = later("/marks", tlp="green", why="as agreed")
+    assert (kind, {one["id"] for one in some} <= {*marked["marked"]}) == ("mark", True)
+    kind, seen = later("/releases/preview", agreement="jp")
+    assert (kind, seen["parties"][0]["released_count"] >= 4) == ("preview", True)
+    kind, asked = later("/releases", agreement="jp", reason="Seen")
+    assert (kind, asked["state"]) == ("release", "waiting")
+    desk.does("releaser-one", f"/releases/{asked['id']}/approve", why="Checked")
+    kind, made = later("/recalls", reason="false-positive", deadline="2027-01-15", why="A test sample")
+    assert (kind, made["items"][0]["state"]) == ("recall", "sent")
+
+
+def test_health_is_seen_at_once_and_checked_by_a_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, calls = Health.check, list[int]()
+
+    def check(self: Health) -> list[Finding]:
+        calls.append(1)
+        return whole(self)
+
+    monkeypatch.setattr(Health, "check", check)
+    seen = desk.get("/health")
+    assert {one["check"] for one in seen["findings"]} >= {"disk", "clock"}
+    assert calls == [], "a page that is asked for all day reads nothing that grows"
+    done = desk.job("analyst-one", desk.does("analyst-one", "/health", status=202))
+    assert (done["state"], len(calls)) == ("done", 1)
+    assert len(done["result"]["findings"]) > len(seen["findings"])
+
+
+def subscribed(desk: Desk) -> Subscription:
+    """A subscription in the node's book, as a partner's server would have made it; nothing of it was verified yet."""
+    node = desk.bench.node
+    into = node.collections.receiving("From Japan", party_id("japan"))
+    agreement = next(iter(node.agreements.read().directory.agreements))
+    one = Subscription(
+        id="5a1e4c7e-0000-4000-8000-000000000001", collection=into.num, created=node.store.clock(), next_try=NEVER,
+        terms=Terms(url="https://two.example/", remote="out", title="Agency Two", agreement=agreement,
+                    party=party_id("japan"), every=MINUTE),
+        progress=Progress(),
+    )  # fmt: skip
+    node.subscribe._book.add(one, "secret-of-partner", person="person-1")
+    return one
+
+
+def test_what_is_paused_does_not_go_on_past_a_broken_ledger(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the subscription has read nothing yet of the ledger of that party that was found broken."""
+    one = subscribed(desk)
+    desk.does("analyst-one", f"/subscriptions/{one.id}/pause", why="The ledger was changed")
+    broken = PeerLedger(
+        origin="two.example/x", id="x", party=party_id("japan"), agreement=None, url=None, keys=(),
+        head=TreeHead(0, bytes(32)), checkpoint=None, seen=0, broken="Entry 3 was changed.",
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(PeerLedgers, "all", lambda _: [broken])
+        answer = desk.ask("analyst-one", "POST", f"/subscriptions/{one.id}/resume", json={"why": "they said so"})
+        assert answer.status_code == 409
+        assert "found broken: Entry 3 was changed." in answer.json()["detail"]
+    assert desk.does("analyst-one", f"/subscriptions/{one.id}/resume", why="Settled")["paused"] is None
+
+
+def test_no_private_address_is_subscribed_to_from_afar(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Terms] = []
+
+    def subscribe(_: object, actor: object, terms: Terms, *more: object) -> Subscription:
+        asked.append(terms)
+        return subscribed(desk)
+
+    monkeypatch.setattr("titian.exchange.subscribe.Subscribe.subscribe", subscribe)
+    wish = {"url": "https://127.0.0.1/", "collection": "out", "agreement": "jp", "key": "x"}
+    for who, status in (("analyst-one", 400), ("keeper-one", 403)):
+        answer = desk.ask(who, "POST", "/subscriptions", json={**wish, "private": True})
+        assert answer.status_code == status, who
+    assert asked == []
+    desk.does("analyst-one", "/subscriptions", status=201, **wish)
+    assert [one.private for one in asked] == [False]

@@ -11,6 +11,7 @@ import pytest
 
 from support.console import PASSWORD, ConsoleBench, Page, console
 from titian.core.login import STEP
+from titian.core.passkey import Passkey
 from titian.core.passwords import totp_code
 from titian.core.people import acting_as
 from titian.node import open_node
@@ -63,6 +64,23 @@ def test_a_password_is_changed_after_the_old_one(bench: ConsoleBench) -> None:
     assert bench.get("/account").status_code == 303, "every session has ended"
     bench.sign_in("analyst-one", NEW)
     assert bench.page("/account").headings[0] == "My account"
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_a_new_password_forgets_the_passkeys_unless_one_says_no(bench: ConsoleBench, forget: bool) -> None:
+    assert 'name="forget"' not in bench.get("/account").text
+    with open_node(bench.home, environment={}) as node:
+        me = acting_as(node.people.find("analyst-one"))
+        node.people.passkeys.add(
+            Passkey(id=b"1" * 20, person=me.id, name="Phone", host="one.example", public=b"public", count=0,
+                    challenged=0, created=1, transports=()),
+            by=me,
+        )  # fmt: skip
+    assert 'name="forget" value="1" checked' in bench.get("/account").text
+    fields = {"old": PASSWORD, "new": NEW, "again": NEW, **({"forget": "1"} if forget else {})}
+    assert bench.post("/account/password", fields).status_code == 303
+    with open_node(bench.home, environment={}) as node:
+        assert len(node.people.passkeys.list(me.id)) == (0 if forget else 1)
 
 
 @pytest.mark.parametrize(

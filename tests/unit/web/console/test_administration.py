@@ -413,6 +413,15 @@ def test_what_is_no_card_is_not_held(bench: ConsoleBench, card: str) -> None:
     assert "<script>alert" not in answer.text
 
 
+def test_who_signs_an_address_looks_after_the_keys(bench: ConsoleBench) -> None:
+    path = "/admin/peers/ours.card?url=https://elsewhere.example"
+    assert "https://elsewhere.example" in bench.get(path).text
+    bench.sign_in("analyst-one")
+    assert bench.get(path).status_code == 403
+    assert bench.get("/admin/peers/ours.card").status_code == 200
+    assert 'name="url"' not in bench.get("/admin/peers").text
+
+
 def test_our_own_card_is_no_peers(bench: ConsoleBench) -> None:
     answer = bench.post("/admin/peers", {"card": bench.get("/admin/peers/ours.card").text})
     assert (answer.status_code, "this node itself" in answer.text) == (422, True)

@@ -56,6 +56,7 @@ def test_the_cookie_is_strict_short_and_unreadable(bench: ConsoleBench) -> None:
         pytest.param("", {}, id="none"),
         pytest.param("A" * 88, {}, id="made-up"),
         pytest.param(None, {"origin": "https://elsewhere.example"}, id="other-origin"),
+        pytest.param(None, {"origin": "http://["}, id="no-origin-at-all"),
         pytest.param(None, {"sec-fetch-site": "cross-site"}, id="cross-site"),
         pytest.param(None, {"sec-fetch-site": "same-site"}, id="neighbour"),
     ],

@@ -14,6 +14,7 @@ from support.pages import outside, pages, tags
 from support.sighting import Sighting
 from support.stix import Object, new_uuid, text
 from titian.core.tlp import Tlp
+from titian.node import open_node
 
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
 
@@ -289,6 +290,19 @@ def test_the_history_tells_where_it_came_from_and_what_happened(bench: ConsoleBe
 
 
 # ── translations ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_done_is_told_to_who_may_audit(bench: ConsoleBench) -> None:
+    path = _path(BRIDGE, "/history")
+    with open_node(bench.home, environment={}) as node:
+        node.acts.add("somebody", "mark", BRIDGE["id"], why="a reason for auditors")
+    assert "a reason for auditors" not in bench.get(path).text
+    assert "What was done with it" not in bench.get(path).text
+    bench.sign_in("auditor-one")
+    try:
+        assert bench.get(path).text.count("a reason for auditors") == 2
+    finally:
+        bench.sign_in("analyst-one")
 
 
 def test_a_translation_is_shown_and_flagged_when_the_original_has_changed(bench: ConsoleBench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from support.console import ConsoleBench, Page, console
+from support.console import PASSWORD, ConsoleBench, Page, console
 from titian.core.errors import PeerError, PeerRefused, PeerUntrusted
 from titian.core.people import Duty, acting_as
 from titian.node import open_node
 from titian.store.preferences import Preference, Preferences
+from titian.store.sessions import Sessions
+from titian.store.store import now_micros
 from titian.web.console import oidc
+from titian.web.front import Front
 from titian.wire.oidc import Attempt, Client, Identity
 
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
@@ -257,3 +261,178 @@ def test_what_cannot_be_chosen_changes_nothing(bench: ConsoleBench, fields: dict
     with open_node(bench.home, environment={}) as node:
         found: Any = node.people.preferences.of(node.people.find("analyst-one").id)
     assert (found.language, found.zone) == (None, None)
+
+
+# ── where sessions begin and end ──────────────────────────────────────────────────────────────────────────
+
+PROXIED = "10.0.0.1"
+"""A host that is not this machine: a browser has come to it over TLS, and the proxy in front says http here."""
+
+
+def given(answer: httpx.Response, name: str) -> str:
+    """The value that an answer gives a cookie."""
+    found = [one for one in answer.headers.get_list("set-cookie") if one.startswith(f"{name}=")]
+    assert len(found) == 1, answer.headers
+    return found[0].partition("=")[2].partition(";")[0]
+
+
+def sign_in_proxied(bench: ConsoleBench) -> httpx.Response:
+    asked = bench.get("/sign-in", host=PROXIED)
+    token = next(fields["csrf"] for action, fields in Page(asked.text).forms if action == "/sign-in")
+    cookie = f"__Host-titian-visitor={given(asked, '__Host-titian-visitor')}"
+    fields = {"name": "analyst-one", "password": PASSWORD}
+    return bench.post("/sign-in", fields, token=token, host=PROXIED, cookie=cookie)
+
+
+def test_behind_a_proxy_that_ends_tls_cookies_are_for_tls_alone(bench: ConsoleBench) -> None:
+    answer = sign_in_proxied(bench)
+    assert answer.status_code == 303
+    cookies = [one for one in answer.headers.get_list("set-cookie") if "titian-session" in one]
+    assert len(cookies) == 1
+    assert cookies[0].startswith("__Host-titian-session=titian_session_")
+    assert cookies[0].endswith("; Secure")
+    assert "; Path=/;" in cookies[0]
+
+
+def test_a_cookie_counts_under_the_name_that_fits(bench: ConsoleBench) -> None:
+    token = given(sign_in_proxied(bench), "__Host-titian-session")
+    bench.client.cookies.clear()
+    asked = {
+        (host, name): bench.get("/account", host=host, cookie=f"{name}={token}").status_code
+        for host in (PROXIED, "127.0.0.1", "localhost")
+        for name in ("titian-session", "__Host-titian-session")
+    }
+    assert {one for one, status in asked.items() if status == 200} == {
+        (PROXIED, "__Host-titian-session"), ("127.0.0.1", "titian-session"), ("localhost", "titian-session"),
+    }  # fmt: skip
+
+
+def test_only_over_tls_is_tls_promised(bench: ConsoleBench) -> None:
+    for host, promised in ((PROXIED, True), ("[2001:db8::1]:8440", True), ("127.0.0.1", False), ("[::1]:80", False)):
+        assert ("strict-transport-security" in bench.get("/sign-in", host=host).headers) is promised, host
+
+
+def sessions(bench: ConsoleBench) -> int:
+    with open_node(bench.home, environment={}) as node:
+        return len(node.people.sessions.list(node.people.find("analyst-one").id))
+
+
+def test_who_signs_in_anew_has_one_session_and_not_two(bench: ConsoleBench) -> None:
+    bench.sign_in("analyst-one")
+    before = bench.client.cookies["titian-session"]
+    answer = bench.post("/sign-in", {"name": "analyst-one", "password": PASSWORD})
+    assert answer.status_code == 303
+    assert sessions(bench) == 1
+    bench.client.cookies.clear()
+    assert bench.get("/account", cookie=f"titian-session={before}").status_code == 303
+
+
+def test_a_wrong_password_ends_no_session(bench: ConsoleBench) -> None:
+    bench.sign_in("analyst-one")
+    assert bench.post("/sign-in", {"name": "analyst-one", "password": "wrong"}).status_code == 422
+    assert bench.page("/account").headings[0] == "My account"
+
+
+def test_who_comes_from_the_provider_leaves_the_session_of_before(openid: ConsoleBench) -> None:
+    openid.sign_in("analyst-one")
+    begin(openid)
+    held = openid.client.cookies["titian-session"]
+    openid.client.cookies.delete("titian-session")  # it is strict: it does not come from the provider's page
+    assert back(openid, code="248", state="state0").status_code == 200
+    assert sessions(openid) == 0
+    openid.client.cookies.clear()
+    assert openid.get("/account", cookie=f"titian-session={held}").status_code == 303
+
+
+def unseen(bench: ConsoleBench, minutes: int) -> int:
+    """Let every session of a browser be unseen for so many minutes; since when that is."""
+    at = now_micros() - minutes * 60_000_000
+    with open_node(bench.home, environment={}) as node, node.store.writing() as tx:
+        assert tx.run("UPDATE sessions SET seen = ? WHERE seen IS NOT NULL", at)
+    return at
+
+
+def seen(bench: ConsoleBench) -> int:
+    with open_node(bench.home, environment={}) as node, node.store.reading() as tx:
+        row = tx.one("SELECT seen FROM sessions")
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_session_that_nobody_was_seen_in_for_an_hour_is_over(bench: ConsoleBench) -> None:
+    bench.sign_in("analyst-one")
+    held = bench.client.cookies["titian-session"]
+    unseen(bench, 59)
+    assert bench.get("/account").status_code == 200
+    unseen(bench, 60)
+    assert sessions(bench) == 0
+    bench.client.cookies.clear()
+    assert bench.get("/account", cookie=f"titian-session={held}").status_code == 303
+    assert bench.get("/api/v1/session", cookie=f"titian-session={held}").status_code in {401, 303}
+
+
+def test_each_page_tells_that_somebody_is_there(bench: ConsoleBench) -> None:
+    bench.sign_in("analyst-one")
+    since = unseen(bench, 30)
+    bench.page("/account")
+    until = time.monotonic() + 20
+    while seen(bench) == since and time.monotonic() < until:
+        time.sleep(0.02)
+    assert now_micros() - seen(bench) < 25_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/jobs/1", {"hx-request": "true"}),
+        ("/ledger-view/verify/1", {"hx-request": "true"}),
+        ("/api/v1/jobs/1", {}),
+    ],
+)
+def test_what_a_page_asks_for_by_itself_tells_of_nobody(
+    bench: ConsoleBench, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Sessions, "see", lambda self, token: told.append(token))
+    bench.sign_in("analyst-one")
+    assert bench.get(path, **headers).status_code == 404
+    assert told == []
+    bench.page("/account")
+    until = time.monotonic() + 20
+    while not told and time.monotonic() < until:
+        time.sleep(0.01)
+    bench.page("/account")
+    assert len(told) == 1, "once a minute"
+
+
+def test_who_is_signed_in_is_counted_by_name_and_not_by_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITIAN_SIGN_INS_PER_MINUTE", "4")
+    with console(tmp_path / "other") as made:
+        made.sign_in("analyst-one")
+        fields = {"old": "wrong", "new": "x", "again": "y"}
+        answers = [made.post("/account/password", fields).status_code for _ in range(6)]
+        assert answers == [422, 422, 422, 422, 429, 429]
+        made.sign_in("auditor-one")
+        assert made.post("/account/password", fields).status_code == 422
+
+
+def test_behind_a_proxy_each_address_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TITIAN_SIGN_INS_PER_MINUTE", "2")
+    monkeypatch.setenv("TITIAN_TRUSTED_PROXIES", "192.0.2.0/24")
+    wrong = {"name": "nobody", "password": "wrong"}
+    front: Any = Front.__call__
+
+    async def behind(self: Front, scope: Any, receive: Any, send: Any) -> None:
+        scope["client"] = ("192.0.2.7", 5000)
+        await front(self, scope, receive, send)
+
+    monkeypatch.setattr(Front, "__call__", behind)
+    with console(tmp_path / "other") as made:
+        for last in ("198.51.100.1", "198.51.100.2"):
+            statuses = [
+                made.post("/sign-in", wrong, **{"x-forwarded-for": f"203.0.113.{number}, {last}"}).status_code
+                for number in range(3)
+            ]
+            assert statuses == [422, 422, 429]

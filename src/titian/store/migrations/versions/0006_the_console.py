@@ -1,4 +1,5 @@
-"""What the console keeps for people: passkeys, preferences, long work, when they were seen; and indexes to look through acts by."""
+"""What the console keeps for people: passkeys, preferences, long work, when they were seen;
+and indexes to look through acts by."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -55,5 +56,7 @@ def upgrade() -> None:
     op.create_index("ix_jobs_finished", "jobs", ["finished"], unique=False)
     op.create_index("ix_jobs_person", "jobs", ["person", "created"], unique=False)
     op.add_column("sessions", sa.Column("seen", sa.BigInteger(), nullable=True))
+    # Until now nothing tells which of these files were deleted because they were taken in.
+    op.execute("UPDATE journals SET upto = -upto")
     op.create_index("ix_acts_act", "acts", ["act", "num"], unique=False)
     op.create_index("ix_acts_person", "acts", ["person", "num"], unique=False)
