@@ -90,9 +90,14 @@ def health(request: AnyRequest, analyst: NamedDependency[Analyst], node: NamedDe
     )  # fmt: skip
 
 
+def _is_ours(job: Job, analyst: Analyst) -> bool:
+    """Whether it is a whole check that ended, whose result this person may read."""
+    return job.kind == _CHECK and job.state is State.DONE and job.person == analyst.actor.id
+
+
 def _last_check(analyst: Analyst, node: Node) -> Job | None:
     jobs = Jobs(node)
-    last = next((one for one in jobs.list(analyst.actor) if one.kind == _CHECK and one.state is State.DONE), None)
+    last = next((one for one in jobs.list(analyst.actor) if _is_ours(one, analyst)), None)
     if last is None:
         return None
     try:

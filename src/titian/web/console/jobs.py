@@ -18,7 +18,7 @@ from titian.node import Node
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.render import page, redirect
 from titian.web.console.words import N_
-from titian.web.jobs import Jobs
+from titian.web.jobs import DECIDING, Jobs
 
 _SHOWN: Final = 50
 STATES: Final = {
@@ -54,6 +54,7 @@ def job(
     found = Jobs(node).get(analyst.actor, job_id)
     response = page(
         request, analyst, "jobs/job.html", fragments={"job": "progress"}, job=found, facts=_facts(found),
+        stops=found.person == analyst.actor.id or found.kind not in DECIDING,
         **_words(analyst),
     )  # fmt: skip
     if request.headers.get("hx-request") == "true" and not found.unfinished:

@@ -210,6 +210,8 @@ def verified(
     job: Job = Jobs(node).get(analyst.actor, str(job_id))
     if job.kind != VERIFY:
         raise NotFound("There is no such job.")
+    if job.state is State.DONE and not isinstance(job.result, dict):
+        raise NotFound("What came of this is for whose job it is.")
     register = node.agreements.read()
     found: Sequence[dict[str, Any]] = []
     if isinstance(job.result, dict):

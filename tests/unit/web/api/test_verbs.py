@@ -15,13 +15,14 @@ from support.desk import ISSUER
 from support.gate import Bench, benches, link, malware, party_id, report
 from support.partner import Face, serving
 from support.stix import indicator, text
+from titian.core.health import Finding
 from titian.core.merkle import TreeHead
 from titian.core.peer_ledger import PeerLedger
 from titian.core.people import Duty, local_operator
 from titian.core.subscription import MINUTE, Progress, Subscription, Terms
 from titian.core.tlp import Tlp
 from titian.exchange.subscribe import NEVER
-from titian.core.health import Finding, Health
+from titian.store.health import Health
 from titian.store.peer_ledgers import PeerLedgers
 from titian.web.api.caller import HEADER
 from titian.web.api.schema import schema
