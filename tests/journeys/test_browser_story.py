@@ -218,7 +218,7 @@ def _read(who: Person) -> None:
     _sign_in(who, "analyst-two")
     _pull(who)
     who.go("/")
-    assert OWN in who.main()
+    assert "National Counter Terrorism Agency" in who.main()
     who.page.keyboard.press("/")
     who.page.keyboard.type("winter camp")
     who.page.keyboard.press("Enter")

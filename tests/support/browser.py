@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from importlib import resources, util
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -397,15 +397,12 @@ _NUMBERED: Final = re.compile(r"^(?:\d+|(?:[a-z0-9-]+--)?[0-9a-f]{8}-[0-9a-f-]{2
 
 
 def screen_of(path: str) -> str:
-    """Which screen an address shows, whatever object it is about.
+    """Which screen an address shows, whatever object it is about, and whatever is asked for besides.
 
     >>> screen_of("/objects/malware--31b940d4-6f7f-459a-80ea-9c1f17b58abc/raw?version=3")
-    '/objects/:one/raw?version'
+    '/objects/:one/raw'
     """
-    parts = urlsplit(path)
-    steps = [":one" if _NUMBERED.match(step) else step for step in parts.path.split("/")]
-    keys = sorted({key for key, value in parse_qsl(parts.query) if value})
-    return "/".join(steps) + (f"?{','.join(keys)}" if keys else "")
+    return "/".join(":one" if _NUMBERED.match(step) else step for step in urlsplit(path).path.split("/"))
 
 
 def links(answer: httpx.Response) -> list[str]:
@@ -426,8 +423,8 @@ class Screens(msgspec.Struct):
 
 
 def screens(reader: httpx.Client, *starts: str, most: int = 150) -> Screens:
-    """Follow links from the start page on, to one address of each screen."""
-    waiting, seen, made = [("/", ""), *((one, "") for one in starts)], set[str](), Screens()
+    """Follow links from those addresses and the start page on, to one address of each screen."""
+    waiting, seen, made = [*((one, "") for one in starts), ("/", "")], set[str](), Screens()
     while waiting and len(seen) < most:
         path, came_from = waiting.pop(0)
         screen = screen_of(path)

@@ -82,7 +82,8 @@ class StoreSightingDesk:
 
     def _of_type(self, collection: int, number: int) -> Iterator[bytes]:
         rows = self._tx.all(
-            "SELECT segment, start, length FROM entries WHERE collection = ? AND type = ? AND (rank & 1) = 1 "
+            f"SELECT segment, start, length FROM entries {self._tx.using('ix_entries_type')}"
+            "WHERE collection = ? AND type = ? AND (rank & 1) = 1 "
             "ORDER BY added",
             collection, number,
         )  # fmt: skip
