@@ -192,7 +192,7 @@ def timeline(
     most: Annotated[int, Parameter(ge=1, le=1000, description="Events at most.")] = 200,
 ) -> Events:
     """What happened to an object, newest first."""
-    found = node.reading.timeline(caller.viewer, identifier, most)
+    found = node.reading.timeline(caller.viewer, identifier, most, acts=caller.may(Permission.AUDIT))
     return Events(
         items=[EventShown(at=timestamp(each.at), kind=each.kind, id=each.id, title=each.title, text=each.text)
                for each in found]
