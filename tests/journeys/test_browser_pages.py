@@ -70,7 +70,7 @@ def reached(told: Demo, node: Node) -> dict[str, Screens]:
     every = {}
     for name in READERS:
         with client(node.url, told.sessions[name]) as reader:
-            every[name] = screens(reader, f"/objects/{told.report}", "/find?q=drone", "/help")
+            every[name] = screens(reader, f"/objects/{told.report}", "/find?q=drone", "/release?show=decided", "/help")
     return every
 
 

@@ -80,6 +80,7 @@ class LedgerDesk:
 
     def list(self) -> Sequence[OwnLedger]:
         """Every ledger of this node, in the order in which they were made; also those that are closed."""
+        self._store.settle()
         with self._store.reading() as tx:
             return [_own(one) for one in list_ledgers(tx)]
 
@@ -90,6 +91,7 @@ class LedgerDesk:
 
     def entries(self, reference: str, *, after: int = 0, limit: int = 100) -> Sequence[Opened]:
         """Entries from a place on, opened: sealed or not."""
+        self._store.settle()
         with self._store.reading() as tx:
             ledger = _find(tx, reference)
             first = max(0, after)

@@ -85,7 +85,7 @@ class Index:
                     prepared = self._prepare(tx, wanted, batch)
                 if prepared is None:
                     return done
-                with self._store.writing() as tx:
+                with self._store.writing_beside() as tx:
                     self._write(tx, prepared)
                 self._writer.committed()
                 done += len(prepared.entries)
@@ -247,7 +247,7 @@ class Index:
 
     def _clear_left(self, scopes: frozenset[int] | None) -> None:
         """Take entries that were removed out of what is found."""
-        with self._store.writing() as tx:
+        with self._store.writing_beside() as tx:
             self._writer.begin(tx)
             rows = _some_left(tx, scopes, _LEFT_AT_ONCE)
             hashes: dict[int, set[int]] = {}
@@ -282,7 +282,7 @@ class Index:
         with self._store.reading() as tx:
             if tx.one("SELECT 1 FROM search_chunks WHERE dirty > 0 LIMIT 1") is None:
                 return False
-        with self._store.writing() as tx:
+        with self._store.writing_beside() as tx:
             row = tx.one("SELECT num, scope, swept FROM search_chunks WHERE dirty > 0 ORDER BY num LIMIT 1")
             if row is None:
                 return False
@@ -319,7 +319,7 @@ class Index:
 
     def forget(self) -> None:
         """Forget the whole index: it is made anew from what is held."""
-        with self._lock, self._store.writing() as tx:
+        with self._lock, self._store.writing_beside() as tx:
             for table in ("postings", "terms", "chunks", "documents", "left", "progress", "scopes"):
                 tx.run(f"DELETE FROM search_{table}")
             # Numbers go on, and so does the epoch: what other processes remember means nothing any more.
