@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 from litestar import Litestar, Request, Response
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.types import ASGIApp
 
 from titian.exchange.subscribe import Ran
@@ -178,7 +179,9 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
         return door.admit(request, taxii=False)
 
     def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        if is_machines(request.scope["path"]):
+        # Where nothing is, a program is told in TAXII's words, a browser by a page.
+        nowhere = isinstance(error, NotFoundException) and "text/html" not in request.headers.get("accept", "")
+        if is_machines(request.scope["path"]) or (nowhere and not request.scope["path"].startswith("/api/")):
             return handle_error(request, error)
         if request.scope["path"].startswith("/api/"):
             return problem(request, error)

@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 import zstandard
 from litestar import Request, get
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from titian.core.errors import NotFound
 from titian.web.cache import encoding_for
 
 _KINDS: Final = {
@@ -83,7 +83,7 @@ def static_file(request: Request[Any, Any, Any], stamp: FromPath[str], name: Fro
     """A file. Open to everybody: there is nothing of anybody in it."""
     file = every_file().get(name.lstrip("/"))
     if file is None:
-        raise NotFound("There is no such file.")
+        raise NotFoundException
     encoding = encoding_for(request.headers.get("accept-encoding", ""))
     body = file.bodies.get(encoding)
     headers = {

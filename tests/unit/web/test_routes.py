@@ -182,9 +182,10 @@ def test_every_other_route_is_a_persons_or_a_programs(served: Served) -> None:
 
 @pytest.mark.parametrize("path", ["/nothing", "/schema", "/docs", "/favicon.ico", f"/{MARKER}"])
 def test_elsewhere_a_person_is_told_that_nothing_is_there(served: Served, path: str) -> None:
-    answer = served.client.get(path, follow_redirects=False)
+    answer = served.client.get(path, headers={"accept": "text/html,*/*;q=0.8"}, follow_redirects=False)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    check_error(served.client.get(path, follow_redirects=False), 404)
     assert MARKER not in answer.text
 
 
