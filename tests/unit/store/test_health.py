@@ -10,9 +10,9 @@ import pytest
 
 from support.stix import malware, text
 from titian.core.access import Role
+from titian.core.health import Finding
 from titian.node import Node, open_node
 from titian.setup import init_node
-from titian.core.health import Finding
 
 NOW = 1_800_000_000_000_000
 
