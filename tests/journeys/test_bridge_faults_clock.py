@@ -222,7 +222,12 @@ def put_back(yesterday: Path, home: Path, heads: str) -> None:
     if heads != "kept":
         (home / "heads.json").unlink()
     if heads == "of-yesterday":
+        # The whole disk as it was: what was handed over since is not beside the database either.
         shutil.copy(yesterday / "heads.json", home / "heads.json")
+        beside = f"{DATABASE}-deliveries"
+        shutil.rmtree(home / beside, ignore_errors=True)
+        if (yesterday / beside).exists():
+            shutil.copytree(yesterday / beside, home / beside)
 
 
 def halted(home: Path) -> list[str]:
