@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 from litestar.types import ControllerRouterHandler
 
-from titian.core.agreement import Agreement, Onward, Purpose
+from titian.core.agreement import Agreement, Onward
 from titian.core.directory_objects import Dialogue, Meeting, Reading, Statement
 from titian.core.errors import InvalidInput, NotFound, TitianError, TooLarge
 from titian.core.extensions import read_ceiling
@@ -26,18 +26,14 @@ from titian.exchange.agreed import show_agreement, show_party, state
 from titian.exchange.agreement_file import LONGEST, read_moment
 from titian.exchange.public_agreements import public_agreements
 from titian.node import Node
-from titian.web.console.choosing import party_name
+from titian.web.console.choosing import agreement_name, party_name
+from titian.web.console.exchange_words import PURPOSES
 from titian.web.console.form import Form
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.render import page, redirect
 from titian.web.console.words import N_
 
 STATES: Final = {"in force": N_("In force"), "not yet": N_("Not yet in force"), "ended": N_("Ended")}
-PURPOSES: Final = {
-    Purpose.CYBER_DEFENCE: N_("Cyber defence"), Purpose.CYBERCRIME: N_("Cybercrime"),
-    Purpose.COUNTER_TERRORISM: N_("Counter-terrorism"), Purpose.TERRORIST_FINANCING: N_("Terrorist financing"),
-    Purpose.TRAFFICKING: N_("Trafficking"), Purpose.CAPACITY_BUILDING: N_("Capacity building"),
-}  # fmt: skip
 KINDS: Final = {
     PartyKind.AGENCY: N_("State agency"), PartyKind.COMPANY: N_("Company"), PartyKind.NGO: N_("NGO"),
     PartyKind.COMMUNITY: N_("Community"),
@@ -282,9 +278,8 @@ def party(
 
 
 def _called(held: Reading) -> Callable[[str | None], str]:
-    """What an agreement is called where a person reads."""
-    named = {one.id: one.name for one in held.directory.agreements.values()}
-    return lambda identifier: named.get(identifier or "", identifier or "-")
+    """What an agreement is called where a person reads; a dash where none is known."""
+    return lambda identifier: agreement_name(held, identifier) if identifier else "-"
 
 
 @post("/parties/add", status_code=200, sync_to_thread=True)

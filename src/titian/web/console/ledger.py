@@ -22,7 +22,7 @@ from titian.core.ledger_report import Audited, OwnLedger
 from titian.core.people import Permission
 from titian.exchange.ledger_verbs import Inspected
 from titian.node import Node
-from titian.web.console.choosing import party_name
+from titian.web.console.choosing import agreement_name, party_name
 from titian.web.console.form import Form
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.ledger_words import KINDS, sentence, whom
@@ -50,8 +50,7 @@ def name_of(agreement: str | None, register: Reading, analyst: Analyst) -> str:
     """What the ledger of an agreement is called."""
     if agreement is None:
         return analyst.gettext(N_("Private ledger"))
-    known = register.directory.agreements.get(agreement)
-    return agreement if known is None else known.name
+    return agreement_name(register, agreement)
 
 
 @get("/ledger-view", sync_to_thread=True)

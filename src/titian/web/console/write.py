@@ -26,8 +26,8 @@ from titian.exchange.agreement_file import read_moment
 from titian.exchange.mark import Wish
 from titian.node import Node
 from titian.web.console import form as forms
-from titian.web.console.agreements import PURPOSES
 from titian.web.console.choosing import end_of_day
+from titian.web.console.exchange_words import PURPOSES
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.language import LANGUAGES, name_of
 from titian.web.console.render import page, redirect
