@@ -31,6 +31,7 @@ from titian.node import DATABASE, open_node
 from titian.store.ledger import list_ledgers
 
 HOUR = 60 * MINUTE
+BESIDE = f"{DATABASE}-deliveries"
 OFF = {"10-min-ahead": 10 * MINUTE, "10-min-behind": -10 * MINUTE, "a-day-ahead": DAY, "a-day-behind": -DAY}
 ADMINISTRATOR = Actor("person-5", "Administrator One", Duty.ADMINISTRATOR)
 
@@ -224,10 +225,13 @@ def put_back(yesterday: Path, home: Path, heads: str) -> None:
     if heads == "of-yesterday":
         # The whole disk as it was: what was handed over since is not beside the database either.
         shutil.copy(yesterday / "heads.json", home / "heads.json")
-        beside = f"{DATABASE}-deliveries"
-        shutil.rmtree(home / beside, ignore_errors=True)
-        if (yesterday / beside).exists():
-            shutil.copytree(yesterday / beside, home / beside)
+        put_beside(yesterday / BESIDE, home)
+
+
+def put_beside(deliveries: Path, home: Path) -> None:
+    shutil.rmtree(home / BESIDE, ignore_errors=True)
+    if deliveries.exists():
+        shutil.copytree(deliveries, home / BESIDE)
 
 
 def halted(home: Path) -> list[str]:
@@ -236,7 +240,7 @@ def halted(home: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("heads", ["kept", "lost", "of-yesterday"])
+@pytest.mark.parametrize("heads", ["kept", "lost", "of-yesterday", "of-yesterday-beside-deliveries-of-today"])
 def test_a_sender_restored_from_yesterday_signs_nothing_and_hands_nothing_over(
     own: Pair, serve: Callable[..., Sender], jobs: Jobs, tmp_path: Path, heads: str
 ) -> None:
@@ -253,9 +257,13 @@ def test_a_sender_restored_from_yesterday_signs_nothing_and_hands_nothing_over(
         assert receiver.run().error is None
         whole = receiver.held()
         assert whole == released(own.sender, own.collection)
+        # As a kill would leave it. Who ends by itself leaves nothing there that is taken in.
+        shutil.copytree(own.sender / BESIDE, tmp_path / "killed")
         served.stop()
 
-        put_back(yesterday, own.sender, heads)
+        put_back(yesterday, own.sender, "of-yesterday" if "beside" in heads else heads)
+        if "beside" in heads:
+            put_beside(tmp_path / "killed", own.sender)
         served.serve(port=port)
         with Receiver(fresh.receiver, fresh) as stranger:
             if heads != "of-yesterday":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -230,6 +230,34 @@ def title_of(value: dict[str, Any]) -> str:
                 return one_line(found, 200)
     kind = value.get("type")
     return kind if isinstance(kind, str) and kind else "?"
+
+
+_ENDS: Final = {
+    "relationship": ("source_ref", "target_ref"),
+    "sighting": ("sighting_of_ref",),
+    "language-content": ("object_ref",),
+}
+
+
+NAMED_BY_OTHERS: Final = frozenset(_ENDS)
+"""Types of objects that have no name of their own."""
+
+
+def ends_of(value: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the objects without which an object has no name of its own: a relationship's two, a sighting's one."""
+    found = (value.get(name) for name in _ENDS.get(str(value.get("type")), ()))
+    return tuple(one for one in found if isinstance(one, str) and is_identifier(one))
+
+
+def title_between(title: str, ends: Sequence[str]) -> str:
+    """Return what to call an object that is named by others: ``ends`` are their names.
+
+    >>> title_between("uses", ["Group", "Tool"]), title_between("sighting", ["Tool"])
+    ('Group → uses → Tool', 'Tool')
+    """
+    if len(ends) == 2:
+        return f"{one_line(ends[0], 90)} → {title} → {one_line(ends[1], 90)}"
+    return ends[0] if ends else title
 
 
 def one_line(text: str, most: int) -> str:

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from titian.core.projection import Projection
 from titian.core.recall_gate import Deliveries
 from titian.core.release import Withheld
 from titian.core.survey import VOCABULARY, Held, Survey, facts_of
+from titian.core.words import decoded, ends_of, title_between, title_of
 from titian.exchange.choose import CONTAINERS, QUERY, choose
 from titian.exchange.recall_sent import affected
 from titian.exchange.release import Release
@@ -32,7 +33,6 @@ _GROUPS: Final = 24
 _FEW: Final = 8
 _SOON: Final = 30 * 86_400 * 1_000_000
 _LONGEST: Final = 3_000
-_TITLES: Final = ("name", "value", "path", "subject", "abstract", "pattern", "relationship_type", "key")
 _UNMARKED: Final = frozenset({"unmarked", "unknown-marking", "contradiction"})
 _BY_ITSELF: Final = ("marking-definition--", "identity--")
 
@@ -247,35 +247,25 @@ class Glance:
         return tuple(found)
 
 
-class _Title(msgspec.Struct):
-    type: str = ""
-    object_marking_refs: tuple[str, ...] = ()
-    name: Any = None
-    value: Any = None
-    path: Any = None
-    subject: Any = None
-    abstract: Any = None
-    pattern: Any = None
-    relationship_type: Any = None
-    key: Any = None
-
-
-_title: Final = msgspec.json.Decoder(_Title).decode
-
-
 def _titles(session: Session, identifiers: Iterable[str]) -> dict[str, Titled]:
     held = list(session.find(list(identifiers)))
     survey = Survey()
     survey.extend(session.find({mark for one in held for mark in facts_of(one).marks}))
-    return {one.id: _titled(one, survey) for one in held}
+    said = {one.id: decoded(one.raw) for one in held}
+    names = {one: title_of(value) for one, value in said.items()}
+    ends = {one: ends_of(value) for one, value in said.items()}
+    others = {end for some in ends.values() for end in some} - names.keys()
+    known = names | {one.id: title_of(decoded(one.raw)) for one in session.find(others)}
+    return {
+        one.id: _titled(one, title_between(names[one.id], [known.get(end, end) for end in ends[one.id]]), survey)
+        for one in held
+    }
 
 
-def _titled(held: Held, survey: Survey) -> Titled:
-    head = _title(held.raw)
-    words = (getattr(head, name) for name in _TITLES)
-    title = next((word for word in words if isinstance(word, str) and word.strip()), held.id)
-    tlp = survey.marking(facts_of(held).marks).tlp
-    return Titled(held.id, head.type, title[:500], None if tlp is None else tlp.label)
+def _titled(held: Held, title: str, survey: Survey) -> Titled:
+    facts = facts_of(held)
+    tlp = survey.marking(facts.marks).tlp
+    return Titled(held.id, facts.type, title, None if tlp is None else tlp.label)
 
 
 def _named(titles: Mapping[str, Titled], identifiers: Iterable[str]) -> tuple[Titled, ...]:

@@ -45,7 +45,7 @@ from titian.store.journal_file import (
     is_left,
     opened,
 )
-from titian.store.ledger import enter
+from titian.store.ledger import COMPARE, enter, halt_all
 
 SUFFIX: Final = "-deliveries"
 """What the folder is called, behind the name of the database."""
@@ -72,7 +72,7 @@ class Appending:
 
     def write(self, group: Sequence[Record]) -> bool:
         """Append records; durable on return. ``False``, and none is to be relied on, when that cannot be done now."""
-        return self._journal._write(framed(group))
+        return self._journal._write(group)
 
 
 class Journal:
@@ -166,14 +166,17 @@ class Journal:
             return False
         return True
 
-    def _write(self, data: bytes) -> bool:
+    def _write(self, group: Sequence[Record]) -> bool:
+        assert self._file is not None, "it is held"
+        data = framed(group, self._file.taken)
         if len(data) > LARGEST:
             return False
-        if self._file is not None and not self._file.fits(len(data)):
+        if not self._file.fits(len(data)):
             self._let_go()
             self._file, self._spare = self._spare, None
-        if self._file is None or not self._file.fits(len(data)):
-            return False
+            if self._file is None:
+                return False
+            data = framed(group, self._file.taken)
         try:
             self._file.write(data)
         except OSError as error:
@@ -295,6 +298,7 @@ class Journal:
             try:
                 if committed:
                     self._looked = True
+                    self._note_taken()
                     self._clear(left)
             finally:
                 _close(locks)
@@ -323,7 +327,7 @@ class Journal:
         return locks
 
     def _adopt(self, tx: Transaction) -> None:
-        """Enter files that the table does not know of: the database is older than they are, as after a restore."""
+        """Enter files that the table does not know of, marked 0."""
         try:
             found = [one.name for one in os.scandir(self.folder) if one.name.endswith(_END)]
         except OSError:
@@ -331,10 +335,10 @@ class Journal:
         known = {name for (name,) in tx.all("SELECT name FROM journals")} if found else set()
         for name in sorted(set(found) - known):
             with suppress(OSError), opened(self.folder / name) as descriptor:
-                if os.pread(descriptor, HEADER, 0) == header_of(tx):
-                    tx.run("INSERT INTO journals (name, upto) VALUES (?, ?)", name, HEADER)
-                else:
+                if os.pread(descriptor, HEADER, 0) != header_of(tx):
                     self._tell(name, f"{self.folder / name} is another node's: it is left alone")
+                else:
+                    tx.run("INSERT INTO journals (name, upto) VALUES (?, ?)", name, 0)
 
     def _take_in(self, tx: Transaction, held: Sequence[tuple[Any, ...]]) -> list[str]:
         """Enter what waits, in the order in which it happened; the names of the files whose owner is gone, all of them
@@ -346,10 +350,10 @@ class Journal:
         names: list[str] = []
         gone: list[str] = []
         for name, mark in held:
-            upto = abs(mark)
+            upto = abs(mark) or HEADER
             try:
                 with opened(self.folder / name) as descriptor:
-                    found, end = in_order(descriptor, upto)
+                    found, end, taken = in_order(descriptor, upto)
             except FileNotFoundError:
                 gone.append(name)
                 if mark > 0:
@@ -358,6 +362,9 @@ class Journal:
             except OSError as error:
                 raise Unavailable(f"{self.folder / name} cannot be read: {error.strerror}.", advice=CHECK) from error
             self._compare(name, end)
+            if taken > upto or (end > upto and not mark):
+                # It was taken in further than this database knows, or used without being entered, which comes first.
+                self._is_older(tx, name)
             left = self._is_left(name)
             if left:
                 names.append(name)
@@ -376,12 +383,24 @@ class Journal:
             tx.many("DELETE FROM journals WHERE name = ?", [(name,) for name in gone])
         return names
 
+    def _is_older(self, tx: Transaction, name: str) -> None:
+        """The database went back behind what lies beside it: until a person has looked, nothing is signed (law 10)."""
+        what = f"The database is older than the deliveries in {self.folder / name}."
+        self._tell(what, what)
+        halt_all(tx, f"{what} {COMPARE}")
+
     def _compare(self, name: str, end: int) -> None:
         """Whether this process's own file is still what it wrote. Nobody appends meanwhile."""
         with self._mutex:
             if self._file is not None and self._file.path.name == name and self._file.at != end:
                 self._tell("damaged", f"{self._file.path} is damaged: deliveries that it held are not in their ledger")
                 self._let_go()
+
+    def _note_taken(self) -> None:
+        """All that this process has appended is in the database. Nobody has appended meanwhile."""
+        with self._mutex:
+            if self._file is not None:
+                self._file.taken = self._file.at
 
     def _clear(self, names: Sequence[str]) -> None:
         """Delete files that are taken in and whose owner is gone; their rows go with the next write."""

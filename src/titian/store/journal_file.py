@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,7 @@ SYNC: Final = getattr(os, "O_DSYNC", 0)
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
 _MAGIC: Final = b"titian deliveries v1\n"
 _TAG: Final = 16
-_FRAME: Final = struct.Struct(">II")
+_FRAME: Final = struct.Struct(">III")
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -55,15 +55,25 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Record]).decode
 
 
-def framed(group: Sequence[Record]) -> bytes:
-    """Records as they lie in a file: their length, their CRC-32, themselves, and zeros up to a whole block."""
-    payload = _encode(group)
+class Group(NamedTuple):
+    """Records that were written with one sync. ``end`` is where they end; up to ``taken`` the file was in the database
+    when they were written, as far as their process knew: a database that knows less is older than they are."""
+
+    records: list[Record]
+    taken: int
+    end: int
+
+
+def framed(records: Sequence[Record], taken: int) -> bytes:
+    """A group as it lies in a file: length, ``taken``, CRC-32 of that and of the records, the records, and zeros up to
+    a whole block."""
+    payload = _encode(records)
     size = _FRAME.size + len(payload)
-    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload + bytes(-size % BLOCK)
+    return _FRAME.pack(len(payload), taken, zlib.crc32(payload, taken)) + payload + bytes(-size % BLOCK)
 
 
-def groups(descriptor: int, at: int) -> Iterator[tuple[list[Record], int]]:
-    """The groups of a file from a place on, each with where it ends.
+def groups(descriptor: int, at: int) -> Iterator[Group]:
+    """The groups of a file from a place on.
 
     They end where nothing was written, and at what is torn: its sync has never returned, so nobody was answered.
     """
@@ -71,15 +81,15 @@ def groups(descriptor: int, at: int) -> Iterator[tuple[list[Record], int]]:
         head = os.pread(descriptor, _FRAME.size, at)
         if len(head) < _FRAME.size:
             return
-        length, checksum = _FRAME.unpack(head)
+        length, taken, checksum = _FRAME.unpack(head)
         if not 0 < length <= LARGEST:
             return
         payload = os.pread(descriptor, length, at + _FRAME.size)
-        if len(payload) < length or zlib.crc32(payload) != checksum:
+        if len(payload) < length or zlib.crc32(payload, taken) != checksum:
             return
         size = _FRAME.size + length
         at += size + -size % BLOCK
-        yield _decode(payload), at
+        yield Group(_decode(payload), taken, at)
 
 
 class File:
@@ -89,6 +99,7 @@ class File:
         self.descriptor = descriptor
         self.path = path
         self.at = HEADER
+        self.taken = HEADER
         # What is written past the cache has to lie at the beginning of a page in memory too.
         self._view = memoryview(mmap.mmap(-1, LARGEST))
 
@@ -135,16 +146,17 @@ def header_of(tx: Transaction) -> bytes:
     return (_MAGIC + blake2b(b"titian deliveries" + secret, digest_size=_TAG).digest()).ljust(HEADER, b"\0")
 
 
-def in_order(descriptor: int, upto: int) -> tuple[list[tuple[int, Record]], int]:
-    """The records of a file, each with an instant that never goes back, and where they end."""
+def in_order(descriptor: int, upto: int) -> tuple[list[tuple[int, Record]], int, int]:
+    """The records of a file from ``upto`` on, each with an instant that never goes back; where they end; and up to
+    where the file was in the database when the last of them were written."""
     found: list[tuple[int, Record]] = []
-    latest, end = 0, upto
-    for group, behind in groups(descriptor, upto):
-        for record in group:
+    latest, end, taken = 0, upto, upto
+    for group in groups(descriptor, upto):
+        for record in group.records:
             latest = max(latest, record.at)
             found.append((latest, record))
-        end = behind
-    return found, end
+        end, taken = group.end, max(taken, group.taken)
+    return found, end, taken
 
 
 @contextmanager

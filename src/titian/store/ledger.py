@@ -170,6 +170,16 @@ def require_sound(tx: Transaction, agreement: str | None) -> None:
                           advice="Nothing is handed over until its operator has decided.")  # fmt: skip
 
 
+COMPARE: Final = "Compare with what partners and witnesses remember, then `titian ledger resume`."
+"""What is to be done about the ledgers of a database that is older than what this node has done."""
+
+
+def halt_all(tx: Transaction, why: str) -> None:
+    """Sign nothing in any ledger, until a person says that it goes on. Why one was halted before is kept."""
+    for num, halted in tx.all("SELECT num, halted FROM ledgers WHERE closed IS NULL"):
+        tx.run("UPDATE ledgers SET halted = ? WHERE num = ?", f"{why} Before that: {halted}" if halted else why, num)
+
+
 def opened_to(
     tx: Transaction, ledger: Ledger, party: str, *, after: int, limit: int, size: int | None = None
 ) -> list[Opened]:

@@ -33,7 +33,7 @@ from titian.core.reading import Place as PlaceRead
 from titian.core.search import Hit, Query, Tier, Viewer
 from titian.core.stix import is_identifier
 from titian.core.tlp import PAP_DEFINITIONS, PAP_IDS, TLP_1_DEFINITIONS, TLP_1_IDS, TLP_DEFINITIONS, TLP_IDS
-from titian.core.words import decoded, title_of
+from titian.core.words import decoded, ends_of, title_between, title_of
 from titian.store.database import Transaction
 from titian.store.holdings import Holdings
 from titian.store.pages import LATEST
@@ -184,7 +184,12 @@ class _Sight:
 
     def titles(self, identifiers: Collection[str]) -> dict[str, str]:
         """What objects are called, as far as they are seen."""
-        return {row.id: title_of(value) for row, value in self.read(list(self.chosen(identifiers).values()))}
+        said = {row.id: value for row, value in self.read(list(self.chosen(identifiers).values()))}
+        found = {one: title_of(value) for one, value in said.items()}
+        ends = {one: ends_of(value) for one, value in said.items()}
+        others = {end for some in ends.values() for end in some} - found.keys()
+        known = found | {row.id: title_of(value) for row, value in self.read(list(self.chosen(others).values()))}
+        return {one: _between(title, ends[one], known) for one, title in found.items()}
 
     def named(self, identifiers: Iterable[str]) -> dict[str, Named]:
         """Objects by name, also those that are not seen."""
@@ -217,7 +222,7 @@ class _Sight:
         return ObjectRead(
             id=row.id,
             type=row.type,
-            title=title_of(value),
+            title=_between(title_of(value), ends_of(value), {one: each.title or "" for one, each in named.items()}),
             raw=raw,
             modified=row.version if row.versioned else None,
             version=version_text(row.version, row.versioned, row.text),
@@ -395,6 +400,11 @@ class _Graph:
         for edge in edges:
             if edge.source in self.nodes and edge.target in self.nodes:
                 self.edges[edge] = None
+
+
+def _between(title: str, ends: Sequence[str], names: Mapping[str, str]) -> str:
+    """What an object is called that is named by others; one that is not seen is called by its type."""
+    return title_between(title, [names.get(one) or one.partition("--")[0] for one in ends])
 
 
 def _marks(value: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from titian.core.collection import timestamp
 from titian.store.archive import Manifest
 from titian.store.database import Transaction
 from titian.store.heads import Head
+from titian.store.ledger import COMPARE, halt_all
 
 _FIRST_TRY: Final = 600_000_000
 """Microseconds until subscriptions go on: time for a person to look at the node first."""
@@ -113,10 +114,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 
 def halted_because(taken: int, at: int) -> str:
     """Why the ledgers of a restored node are halted."""
-    return (
-        f"Restored on {timestamp(at)} from a backup of {timestamp(taken)}: compare with what partners and witnesses "
-        "remember, then `titian ledger resume`."
-    )
+    return f"Restored on {timestamp(at)} from a backup of {timestamp(taken)}. {COMPARE}"
 
 
 def reconcile(
@@ -127,9 +125,7 @@ def reconcile(
     ``signed`` is the last signed head of each origin as far as anyone here remembers; ``keys`` is where the key files
     lie now that will lie in ``home``.
     """
-    why = halted_because(manifest.taken, at)
-    for num, halted in tx.all("SELECT num, halted FROM ledgers WHERE closed IS NULL"):
-        tx.run("UPDATE ledgers SET halted = ? WHERE num = ?", f"{why} Before that: {halted}" if halted else why, num)
+    halt_all(tx, halted_because(manifest.taken, at))
     # They go on by themselves from the older cursor; what is held already is not held twice.
     tx.run("UPDATE subscriptions SET next_try = ?, lease = 0 WHERE ended IS NULL", at + _FIRST_TRY)
     recalls = tx.one("SELECT count(*), max(created) FROM recalls WHERE outgoing")

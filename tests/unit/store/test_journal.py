@@ -27,15 +27,18 @@ from titian.core.collection import ALL, Collection, Selection
 from titian.core.collection import Kind as CollectionKind
 from titian.core.errors import Forbidden, Unavailable
 from titian.core.ledger import Kind
+from titian.core.people import Actor, Duty
 from titian.core.tlp import Tlp
 from titian.node import DATABASE, Node, open_node
 from titian.store import journal as module
 from titian.store.deliveries import Delivery, delivery_record
+from titian.store.heads import FILE
 from titian.store.journal import Journal
 from titian.store.journal_file import BLOCK, FILE_BYTES, HEADER, LARGEST, Record, framed, groups
 from titian.store.ledger import Ledger, entries_between, find_ledger
 
 JAPAN = party_id("japan")
+ADMINISTRATOR = Actor("person-5", "Administrator One", Duty.ADMINISTRATOR)
 
 
 @pytest.fixture
@@ -445,7 +448,7 @@ def test_a_torn_record_ends_what_is_read(bench: Bench, tmp_path: Path, cut: int 
     """Power goes while the third is written: some of it is on the disk. It was never answered."""
     hand_over(bench.node, 1, 2)
     (path,) = files(bench.node)
-    third = framed([delivery_record(delivery(bench.node, 3), 5)])
+    third = framed([delivery_record(delivery(bench.node, 3), 5)], HEADER)
     at = end_of(path)
     written = len(third.rstrip(b"\0"))
     length = {"half": written // 2, "last": written - 1}.get(str(cut), cut)
@@ -464,7 +467,7 @@ def test_a_torn_record_ends_what_is_read(bench: Bench, tmp_path: Path, cut: int 
 def end_of(path: Path) -> int:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return max([HEADER, *(end for _, end in groups(descriptor, HEADER))])
+        return max([HEADER, *(group.end for group in groups(descriptor, HEADER))])
     finally:
         os.close(descriptor)
 
@@ -518,7 +521,7 @@ def test_whatever_is_on_the_disk_after_a_power_loss_what_was_answered_is_entered
         answered += names
     home = shutil.copytree(node.home, tmp_path / f"lost-{time.monotonic_ns()}")
     (path,) = files(node)
-    torn = framed([delivery_record(delivery(node, number), 5)] * 2)
+    torn = framed([delivery_record(delivery(node, number), 5)] * 2, HEADER)
     kept = data.draw(st.integers(0, len(torn)))
     lost = data.draw(st.integers(0, kept))
     with (home / path.relative_to(node.home)).open("r+b") as file:
@@ -610,24 +613,81 @@ def test_what_was_never_finished_is_swept(bench: Bench, again: Callable[..., Nod
 # ── a database that is older, or another's ────────────────────────────────────────────────────────────────────
 
 
-def test_a_database_from_yesterday_takes_in_what_it_does_not_know(bench: Bench, tmp_path: Path) -> None:
-    """The database was lost and put back as it was; the journal beside it was not."""
-    node = bench.node
-    hand_over(node, 1)
-    write(node)
-    with sqlite3.connect(tmp_path / "yesterday.db") as copy:
-        with sqlite3.connect(node.home / DATABASE) as source:
-            source.backup(copy)
-        source.close()
-    copy.close()
-    hand_over(node, 2, 3)
-    write(node)
-    home = shutil.copytree(node.home, tmp_path / "restored")
+def put_back(home: Path, yesterday: Path) -> None:
     for end in ("-wal", "-shm"):
         (home / f"{DATABASE}{end}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "yesterday.db", home / DATABASE)
-    with open_node(home, environment={}) as lives:
-        assert entered(lives) == [1, 2, 3]
+    for name in (DATABASE, FILE):
+        shutil.copy(yesterday / name, home / name)
+
+
+def older(path: Path) -> str:
+    return (
+        f"The database is older than the deliveries in {path}. "
+        "Compare with what partners and witnesses remember, then `titian ledger resume`."
+    )
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["names-its-file", "does-not"])
+def test_a_database_from_yesterday_signs_nothing_over_the_deliveries_of_today(
+    bench: Bench, again: Callable[..., Node], tmp_path: Path, named: bool
+) -> None:
+    """Database and ``heads.json`` were put back as they were; the journal beside them was not (law 10)."""
+    if named:
+        hand_over(bench.node, 1)
+    else:
+        bench.node.close()
+    node = again()
+    yesterday, home = tmp_path / "yesterday", tmp_path / "restored"
+    node.ledgers.seal_all()
+    yesterday.mkdir()
+    shutil.copy(node.home / FILE, yesterday)
+    copied = sqlite3.connect(yesterday / DATABASE)
+    with sqlite3.connect(node.home / DATABASE) as source:
+        source.backup(copied)
+    source.close()
+    copied.close()
+    live = bench.node if named else node
+    journal_of(live).begin()
+    hand_over(live, 2)
+    write(live)
+    hand_over(live, 3)
+    shutil.copytree(node.home, home)
+    put_back(home, yesterday)
+    (path,) = files(live)
+    told = older(home / path.relative_to(live.home))
+    whole = [1, 2, 3] if named else [2, 3]
+    for _ in range(2):
+        with open_node(home, clock=bench.clock, environment={}) as lives:
+            write(lives)
+            # What was handed over is known again; but nothing is signed or handed over until a person has looked.
+            assert entered(lives) == whole
+            before = lives.ledgers.ledgers()
+            assert [one.halted for one in before] == [told] * 2
+            lives.ledgers.seal_all()
+            assert [one.head for one in lives.ledgers.ledgers()] == [one.head for one in before]
+            journal_of(lives).begin()
+            outcome = lives.deliveries.append([delivery(lives, 4)])
+            assert outcome is not None
+            assert isinstance(outcome[0], Unavailable)
+    with open_node(home, clock=bench.clock, environment={}) as lives:
+        for one in lives.ledger_desk.list():
+            lives.ledger_desk.resume(ADMINISTRATOR, one.id, "put back from a copy")
+        journal_of(lives).begin()
+        hand_over(lives, 4)
+    with open_node(home, clock=bench.clock, environment={}) as lives:
+        assert entered(lives) == [*whole, 4]
+        assert {one.halted for one in lives.ledgers.ledgers()} == {None}, "it is told once"
+
+
+def test_what_a_kill_left_is_no_evidence_of_an_older_database(bench: Bench, tmp_path: Path) -> None:
+    hand_over(bench.node, 1)
+    write(bench.node)
+    hand_over(bench.node, 2)
+    home = shutil.copytree(bench.node.home, tmp_path / "home")
+    with open_node(home, environment={}) as node:
+        write(node)
+        assert entered(node) == [1, 2]
+        assert {one.halted for one in node.ledgers.ledgers()} == {None}
 
 
 def test_a_file_that_the_database_does_not_know_is_taken_in_once(bench: Bench, tmp_path: Path) -> None:
@@ -855,7 +915,7 @@ def test_a_file_that_is_full_is_followed_by_another(bench: Bench, monkeypatch: p
     given = 0
     (first,) = files(node)
     one = delivery_record(delivery(node, 1), bench.clock.now)
-    group = next(n for n in range(1, 100_000, 50) if len(framed([one] * n)) > FILE_BYTES // 5)
+    group = next(n for n in range(1, 100_000, 50) if len(framed([one] * n, HEADER)) > FILE_BYTES // 5)
     while first in files(node):
         given += group
         outcome = node.deliveries.append([delivery(node, given)] * group)
@@ -870,7 +930,7 @@ def test_a_file_that_is_full_is_followed_by_another(bench: Bench, monkeypatch: p
 def test_a_file_that_is_full_before_the_next_is_there_gives_way_to_the_database(bench: Bench) -> None:
     node = bench.node
     one = delivery_record(delivery(node, 1), bench.clock.now)
-    group = next(n for n in range(1, 100_000, 50) if len(framed([one] * n)) > FILE_BYTES // 5)
+    group = next(n for n in range(1, 100_000, 50) if len(framed([one] * n, HEADER)) > FILE_BYTES // 5)
     outcomes = [node.deliveries.append([delivery(node, 1)] * group) for _ in range(5)]
     assert [one is not None for one in outcomes] == [True, True, True, True, False]
     assert not node.deliveries.quick
@@ -931,8 +991,15 @@ def test_what_is_in_the_journal_is_recalled_by_another_process(bench: Bench, aga
 def test_the_records_of_a_file_are_those_that_were_written(tmp_path: Path) -> None:
     given = [Record(f"agreement--{n}", Kind.DELIVERY, n, None, {"n": n}) for n in range(5)]
     path = tmp_path / "file"
-    path.write_bytes(framed(given[:1]) + framed(given[1:3]) + framed(given[3:]) + bytes(100))
+    path.write_bytes(framed(given[:1], 1) + framed(given[1:3], 2) + framed(given[3:], 2**32 - 1) + bytes(100))
     descriptor = os.open(path, os.O_RDONLY)
-    assert [group for group, _ in groups(descriptor, 0)] == [given[:1], given[1:3], given[3:]]
-    assert [[one.entry.details["n"] for one in group] for group, _ in groups(descriptor, BLOCK)] == [[1, 2], [3, 4]]
+    assert [(group.records, group.taken) for group in groups(descriptor, 0)] == [
+        (given[:1], 1),
+        (given[1:3], 2),
+        (given[3:], 2**32 - 1),
+    ]
+    assert [[one.entry.details["n"] for one in group.records] for group in groups(descriptor, BLOCK)] == [
+        [1, 2],
+        [3, 4],
+    ]
     os.close(descriptor)

@@ -96,7 +96,7 @@ def test_who_is_alone_need_not_wait_for_others(ledger: Ledger) -> None:
     assert [one for group in ledger.groups[:60] for one in group] == list(range(60))
     assert sum(sizes) == 80
     assert sizes.count(1) <= 3 * module._LOOK, "a few find out that there are others"
-    assert sizes[-3:] == [8, 8, 8]
+    assert sizes[-3:] == [module._GROUP] * 3
 
 
 def test_who_is_alone_is_told_what_became_of_it(ledger: Ledger) -> None:

@@ -19,6 +19,7 @@ from titian.core.people import Permission
 from titian.core.search import ORGANISATION, Dated, Found, Query, read_query
 from titian.core.stix import is_identifier, is_type_name
 from titian.core.tlp import PAP_IDS, Tlp, parse_tlp
+from titian.core.words import NAMED_BY_OTHERS
 from titian.node import Node
 from titian.web.console.guard import Analyst, AnyRequest
 from titian.web.console.render import page
@@ -154,11 +155,17 @@ def find(request: AnyRequest, analyst: NamedDependency[Analyst], node: NamedDepe
         error = str(wrong)
     return page(
         request, analyst, "find/index.html", fragments={"results": "results"}, status=400 if error else 200,
-        asked=asked, found=found, error=error, marked=marked, cut=cut, label=register.label,
+        asked=asked, found=found, error=error, named=_named(node, found), marked=marked, cut=cut, label=register.label,
         examples=[(text, analyst.gettext(what)) for text, what in EXAMPLES],
         types=_types(analyst, asked.type), levels=[(one.value, one.label) for one in reversed(Tlp)],
         markings=_markings(asked.marking), parties=_parties(register), agreements=_agreements(register),
     )  # fmt: skip
+
+
+def _named(node: Node, found: Found | None) -> dict[str, str]:
+    """What those are called that are named by others, as relationships are by their two ends."""
+    some = [hit.id for hit in found.hits if hit.type in NAMED_BY_OTHERS] if found else []
+    return node.reading.names(ORGANISATION, some) if some else {}
 
 
 def _types(analyst: Analyst, chosen: Iterable[str]) -> list[tuple[str, str]]:

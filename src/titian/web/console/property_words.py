@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from titian.web.console.words import N_
@@ -121,6 +122,19 @@ ACTS: Final = {
     "stop": N_("stopped a rule or a request"),
 }  # fmt: skip
 """Acts on an object; others are shown by their own name."""
+
+
+def parts_in_words(paths: Iterable[str], gettext: Callable[[str], str]) -> str:
+    """What parts of an object are called, each once, with how many there are where it is several.
+
+    >>> parts_in_words(["object_refs.[0]", "object_refs.[3]", "description"], str)
+    'Objects (2), Description'
+    """
+    found = Counter(path.partition(".")[0] for path in paths)
+    labels = Counter[str]()
+    for name, count in found.items():
+        labels[property_label(name, gettext)] += count
+    return ", ".join(f"{label} ({count})" if count > 1 else label for label, count in labels.items())
 
 
 def property_label(name: str, gettext: Callable[[str], str]) -> str:

@@ -24,6 +24,7 @@ from titian.web.console.guard import (
     is_poll,
 )
 from titian.web.console.language import LANGUAGES, catalogue, name_of
+from titian.web.console.property_words import parts_in_words
 from titian.web.console.shown import mixed_scripts, shown, visible
 from titian.web.console.words import DUTIES, GRAPH, MAP, N_, SCRIPT, TYPES, translated, type_name
 from titian.web.static_files import has, static
@@ -79,6 +80,7 @@ def environment(tag: str) -> Environment:
     )
     made.filters["shown"] = partial(shown, lookalike=said(N_("look-alike letters")), more=said(N_("show all")))
     made.filters["visible"] = visible
+    made.filters["parts"] = partial(parts_in_words, gettext=said)
     made.tests["spoofing"] = lambda text: bool(mixed_scripts(str(text)))
     return made
 

@@ -1,0 +1,142 @@
+"""Screening: is this value known? What is asked, what is found about it, and how sure that is, as values.
+
+A value is compared in its canonical form, one for each kind (:class:`Value`). What is found says how it matched, how
+far that goes, and what speaks for it; a name alone is never more than possible (:class:`Standing`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from titian.core.tlp import Tlp
+
+
+class ValueKind(Enum):
+    """What a value is."""
+
+    WALLET = "wallet"
+    IP = "ip"
+    DOMAIN = "domain"
+    URL = "url"
+    EMAIL = "email"
+    PHONE = "phone"
+    IBAN = "iban"
+    HASH = "hash"
+    IMAGE = "image"
+    DRONE = "drone"
+    ACCOUNT = "account"
+    NFT = "nft"
+    PERSON = "person"
+    ORGANISATION = "organisation"
+    TEXT = "text"
+    """Anything that was taken for no other kind, or is wrong as one: compared as a text."""
+
+
+NAMES: Final = frozenset({ValueKind.PERSON, ValueKind.ORGANISATION})
+"""Kinds that are compared as names are, and not digit by digit."""
+
+
+class Value(msgspec.Struct, frozen=True, order=True):
+    """A value in its canonical form. ``facts`` are what was learnt on the way, such as ``("network", "bitcoin")``."""
+
+    kind: ValueKind
+    canonical: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+class ReadValue(msgspec.Struct, frozen=True):
+    """What was given, and what it is taken for.
+
+    There are several ``values`` where it can be several things; the likeliest is first, there is always one.
+    ``problem`` says in a sentence what is wrong with it as what it seems to be: it is then screened as a text.
+    """
+
+    given: str
+    values: tuple[Value, ...]
+    problem: str | None = None
+
+
+class Match(Enum):
+    """How what is held matches what was asked."""
+
+    EXACT = "exact"
+    CONTAINED = "contained"
+    """An address in a network that is held, a name below a domain that is held, a page below an address."""
+    NEAR = "near"
+    PHONETIC = "phonetic"
+    CROSS_SCRIPT = "cross-script"
+
+
+class Standing(Enum):
+    """What a hit on a name is worth: without a second fact it is no more than possible."""
+
+    POSSIBLE = "possible"
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a person or an organisation besides the name.
+
+    ``births`` are dates as far as they are known (``1970``, ``1970-05``, ``1970-05-21``), ``countries`` ISO 3166-1
+    alpha-2 of nationality, residence or registration, ``documents`` numbers of passports, identity cards, registers.
+    """
+
+    births: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+
+
+class HeldName(msgspec.Struct, frozen=True):
+    """A name under which somebody is held, as it is written, and what else is known of them."""
+
+    kind: ValueKind
+    name: str
+    facts: Facts = Facts()
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One thing that speaks for a hit, or against it: ``what`` it is (a code such as ``birth-date``), and ``said`` in
+    a sentence."""
+
+    what: str
+    said: str
+    speaks_for: bool = True
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """An object in which a value was found.
+
+    ``value`` is what is held, ``score`` from 0 to 1. ``marking`` says in words who may have it, ``use`` what may be
+    done with it (PAP), ``source`` who says so, ``known`` since when, in microseconds since the Unix epoch.
+    """
+
+    match: Match
+    score: float
+    evidence: tuple[Evidence, ...]
+    object: str
+    type: str
+    name: str
+    value: str
+    marking: str
+    source: str
+    known: int
+    standing: Standing | None = None
+    tlp: Tlp | None = None
+    pap: str | None = None
+    use: str = ""
+
+
+class Screened(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer about one value. ``benign`` names the lists of known-benign values it is on: told, never a reason to
+    leave something out."""
+
+    value: str
+    normalised: str
+    kind: ValueKind
+    hits: tuple[Hit, ...] = ()
+    benign: tuple[str, ...] = ()
+    problem: str | None = None
