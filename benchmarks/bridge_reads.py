@@ -89,8 +89,8 @@ def reads(bench: BridgeBench) -> Iterator[Figure]:
         yield _compared(
             f"pages read for the first time, {connections} connection{'s' if connections > 1 else ''}",
             bench.take_turns(turns), wanted,
-            f"{len(cold['own'])} different pages of about {PAGE} objects; the node starts anew before each round, its index of "
-            "words in step",
+            f"{len(cold['own'])} different pages of about {PAGE} objects; the node starts anew before each round, "
+            "its index of words in step",
         )  # fmt: skip
         turns = {side: _repeated(bench, node, side, warm[side], connections) for side in _SIDES}
         yield _compared(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -27,6 +26,8 @@ CHECKPOINT_PAGES: Final = 4000
 many pages of the index over ids, and carrying each of them over once for several batches is what keeps it quick."""
 READ_CACHE_KB: Final = 2_000
 WRITE_CACHE_KB: Final = 24_000
+MOST_IDLE: Final = 8
+"""Connections that are kept open while nobody uses them."""
 BUSY_SECONDS: Final = 30
 CHECK: Final = "Try again; `titian check` tells more."
 """What to do when a database does not answer."""
@@ -129,59 +130,42 @@ def without_password(url: str) -> str:
     return f"{scheme}://{shown}" if found and "@" not in shown else "…"
 
 
-class _Slot:
-    """A connection that closes when its thread ends, or when everything is closed."""
+class Pool:
+    """Connections that wait for who needs one, opened when there is none; the last that came back goes out first, for
+    its cache is warm. Any thread may use it."""
 
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-
-    def close(self) -> None:
-        self.connection.close()
-
-    def __del__(self) -> None:
-        with suppress(Exception):
-            self.connection.close()
-
-
-class PerThread:
-    """One connection for each thread and purpose; all can be closed from any thread."""
-
-    def __init__(self) -> None:
-        self._local = threading.local()
-        self._all: weakref.WeakSet[_Slot] = weakref.WeakSet()
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def get(self, purpose: str, connect: Callable[[], Any]) -> Any:
-        """This thread's connection for a purpose, opened when it is first asked for."""
-        slot: _Slot | None = getattr(self._local, purpose, None)
-        if slot is None:
+    @contextmanager
+    def lent(self) -> Iterator[sqlite3.Connection]:
+        """One of the connections, this block's own. Raises :class:`Unavailable` once they are closed."""
+        with self._lock:
             if self._closed:
                 raise Unavailable("The database is closed.")
-            slot = _Slot(connect())
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
             with self._lock:
-                if self._closed:
-                    slot.close()
-                    raise Unavailable("The database is closed.")
-                self._all.add(slot)
-            setattr(self._local, purpose, slot)
-        return slot.connection
-
-    def drop(self, purpose: str) -> None:
-        """Close this thread's connection for a purpose."""
-        slot: _Slot | None = getattr(self._local, purpose, None)
-        if slot is not None:
-            setattr(self._local, purpose, None)
-            slot.close()
+                kept = not self._closed and len(self._idle) < MOST_IDLE
+                if kept:
+                    self._idle.append(connection)
+            if not kept:
+                connection.close()
 
     def close(self) -> None:
-        """Close every connection, also those of other threads."""
+        """Close them all; those that are lent, when they come back."""
         with self._lock:
             self._closed = True
-            for slot in list(self._all):
-                slot.close()
-            self._all = weakref.WeakSet()
-        self._local = threading.local()
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
 
 class _SqliteTransaction:
@@ -230,7 +214,9 @@ class SqliteDatabase:
         self.url = f"sqlite:///{path}"
         self.guard: Guard | None = None
         self._create = create
-        self._connections = PerThread()
+        self._readers = Pool(lambda: self._connect(READ_CACHE_KB))
+        self._writers = Pool(lambda: self._connect(WRITE_CACHE_KB))
+        self._writes = threading.Lock()
 
     def connect(self) -> sqlite3.Connection:
         """A new connection of the driver, for a migration."""
@@ -270,22 +256,30 @@ class SqliteDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A read-only snapshot, from this thread's own connection."""
-        connection = self._connections.get("reader", lambda: self._connect(READ_CACHE_KB))
-        connection.execute("BEGIN")
-        try:
-            yield _SqliteTransaction(connection)
-        except sqlite3.OperationalError as error:
-            raise Unavailable(f"The database cannot be read: {error}.", advice=CHECK) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("COMMIT")
+        """A read-only snapshot."""
+        with self._readers.lent() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield _SqliteTransaction(connection)
+            except sqlite3.OperationalError as error:
+                raise Unavailable(f"The database cannot be read: {error}.", advice=CHECK) from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
 
     @contextmanager
     def writing(self, *, guarded: bool = True) -> Iterator[Transaction]:
         """A write transaction, durable when the block ends, undone when it raises; its guard is not asked where it says
-        so."""
-        connection = self._connections.get("writer", lambda: self._connect(WRITE_CACHE_KB))
+        so. Those of one process wait for each other in turn, and share one connection with its cache."""
+        if not self._writes.acquire(timeout=BUSY_SECONDS):
+            raise Unavailable("The database is busy.", advice=CHECK)
+        try:
+            with self._writers.lent() as connection:
+                yield from self._written(connection, guarded)
+        finally:
+            self._writes.release()
+
+    def _written(self, connection: sqlite3.Connection, guarded: bool) -> Iterator[Transaction]:
         leave: Callable[[bool], None] | None = None
         committed = False
         try:
@@ -318,7 +312,8 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close every connection."""
-        self._connections.close()
+        self._readers.close()
+        self._writers.close()
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,12 +14,67 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from titian.core.errors import InvalidInput, Unavailable
-from titian.store.database import CHECK, PerThread, Row, Transaction, insertion, without_password
+from titian.store.database import CHECK, Row, Transaction, insertion, without_password
 
 
 @lru_cache(maxsize=512)
 def _postgres(sql: str) -> Any:
     return sql.replace("?", "%s")
+
+
+class _Slot:
+    """A connection that closes when its thread ends, or when everything is closed."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.connection.close()
+
+
+class PerThread:
+    """One connection for each thread and purpose; all can be closed from any thread."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._all: weakref.WeakSet[_Slot] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def get(self, purpose: str, connect: Callable[[], Any]) -> Any:
+        """This thread's connection for a purpose, opened when it is first asked for."""
+        slot: _Slot | None = getattr(self._local, purpose, None)
+        if slot is None:
+            if self._closed:
+                raise Unavailable("The database is closed.")
+            slot = _Slot(connect())
+            with self._lock:
+                if self._closed:
+                    slot.close()
+                    raise Unavailable("The database is closed.")
+                self._all.add(slot)
+            setattr(self._local, purpose, slot)
+        return slot.connection
+
+    def drop(self, purpose: str) -> None:
+        """Close this thread's connection for a purpose."""
+        slot: _Slot | None = getattr(self._local, purpose, None)
+        if slot is not None:
+            setattr(self._local, purpose, None)
+            slot.close()
+
+    def close(self) -> None:
+        """Close every connection, also those of other threads."""
+        with self._lock:
+            self._closed = True
+            for slot in list(self._all):
+                slot.close()
+            self._all = weakref.WeakSet()
+        self._local = threading.local()
 
 
 class _PostgresTransaction:

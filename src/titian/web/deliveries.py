@@ -20,7 +20,7 @@ _SLOW: Final = 0.002
 """Seconds that the disk takes, of late, from which a thread waits for it: nobody else has to meanwhile. Below, the two
 changes of thread cost more than the disk does."""
 _GROUP: Final = 4
-"""So many share a sync at most, as long as the disk is quick: with more, readers and node wait for each other in turn."""
+"""So many share a sync at most while the disk is quick: with more, readers and node wait for each other in turn."""
 _ALONE: Final = 4
 """After so many turns with one delivery each, the next are written at once: nobody is there to share a sync with."""
 _LOOK: Final = 8

@@ -6,13 +6,16 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from titian.core.errors import InvalidInput, Unavailable
-from titian.store.database import PAGE_SIZE, Database, PerThread, open_database, savepoint, without_password
+from titian.store import database as module
+from titian.store.database import MOST_IDLE, PAGE_SIZE, Database, Pool, open_database, savepoint, without_password
+from titian.store.postgres import PerThread
 
 SECRET = "p4ss-w0rd"
 
@@ -222,6 +225,72 @@ class Connection:
 
     def close(self) -> None:
         self.closed = True
+
+
+def test_who_needs_a_connection_gets_the_last_that_came_back() -> None:
+    made: list[Connection] = []
+
+    def connect() -> Any:
+        made.append(Connection())
+        return made[-1]
+
+    pool = Pool(connect)
+    with pool.lent() as one:
+        with pool.lent() as other:
+            assert one is not other
+        with pool.lent() as again:
+            assert again is other
+    with pool.lent() as last:
+        assert last is one
+        pool.close()
+        assert other.closed, "those that nobody has are closed at once"
+        assert not one.closed
+    assert one.closed, "and the others when they come back"
+    with pytest.raises(Unavailable, match="closed"), pool.lent():
+        pass
+    assert len(made) == 2
+
+
+def test_few_connections_are_kept_that_nobody_uses() -> None:
+    pool = Pool(lambda: cast(Any, Connection()))
+    with ExitStack() as stack:
+        lent: list[Any] = [stack.enter_context(pool.lent()) for _ in range(MOST_IDLE + 3)]
+    assert sum(one.closed for one in lent) == 3
+    pool.close()
+    assert all(one.closed for one in lent)
+
+
+def test_writers_of_one_process_wait_for_each_other(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}", create=True)
+    with database.writing() as tx:
+        tx.run("CREATE TABLE counted (n INTEGER)")
+        tx.run("INSERT INTO counted VALUES (0)")
+
+    def add() -> None:
+        for _ in range(20):
+            with database.writing() as tx:
+                found = tx.one("SELECT n FROM counted")
+                assert found is not None
+                tx.run("UPDATE counted SET n = ?", found[0] + 1)
+
+    threads = [threading.Thread(target=add) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with database.reading() as tx:
+        assert tx.one("SELECT n FROM counted") == (100,)
+    database.close()
+
+
+def test_who_waits_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.01)
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}", create=True)
+    with database.writing(), pytest.raises(Unavailable, match="busy"), database.writing():
+        pass
+    with database.writing():
+        pass
+    database.close()
 
 
 def test_each_thread_has_its_own_connection_for_each_purpose() -> None:
