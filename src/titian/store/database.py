@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -25,9 +26,11 @@ CHECKPOINT_PAGES: Final = 4000
 """Pages in the WAL before they are carried into the database, about 32 MB: at a million objects every batch touches
 many pages of the index over ids, and carrying each of them over once for several batches is what keeps it quick."""
 READ_CACHE_KB: Final = 2_000
-WRITE_CACHE_KB: Final = 24_000
+WRITE_CACHE_KB: Final = 12_000
 MOST_IDLE: Final = 8
 """Connections that are kept open while nobody uses them."""
+IDLE_SECONDS: Final = 30.0
+"""And for how long at least."""
 BUSY_SECONDS: Final = 30
 CHECK: Final = "Try again; `titian check` tells more."
 """What to do when a database does not answer."""
@@ -95,6 +98,10 @@ class Database(Protocol):
         """A :class:`Transaction` that is durable when the block ends, undone when it raises."""
         ...
 
+    def relax(self) -> None:
+        """Give back memory that is not needed just now."""
+        ...
+
     def close(self) -> None:
         """Close every connection."""
         ...
@@ -136,7 +143,7 @@ class Pool:
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[tuple[sqlite3.Connection, float]] = []
         self._lock = threading.Lock()
         self._closed = False
 
@@ -146,7 +153,7 @@ class Pool:
         with self._lock:
             if self._closed:
                 raise Unavailable("The database is closed.")
-            connection = self._idle.pop() if self._idle else None
+            connection = self._idle.pop()[0] if self._idle else None
         if connection is None:
             connection = self._connect()
         try:
@@ -155,7 +162,7 @@ class Pool:
             with self._lock:
                 kept = not self._closed and len(self._idle) < MOST_IDLE
                 if kept:
-                    self._idle.append(connection)
+                    self._idle.append((connection, time.monotonic()))
             if not kept:
                 connection.close()
 
@@ -164,6 +171,15 @@ class Pool:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def relax(self) -> None:
+        """Close those that nobody has needed for a while, with what they remember."""
+        since = time.monotonic() - IDLE_SECONDS
+        with self._lock:
+            idle = [connection for connection, at in self._idle if at < since]
+            self._idle = [one for one in self._idle if one[1] >= since]
         for connection in idle:
             connection.close()
 
@@ -309,6 +325,11 @@ class SqliteDatabase:
             yield _SqliteTransaction(connection)
         finally:
             connection.close()
+
+    def relax(self) -> None:
+        """Give back memory that is not needed just now."""
+        self._readers.relax()
+        self._writers.relax()
 
     def close(self) -> None:
         """Close every connection."""

@@ -209,6 +209,9 @@ class PostgresDatabase:
             tx.one("SELECT pg_advisory_xact_lock(?)", _ONE_WRITER)
             yield tx
 
+    def relax(self) -> None:
+        """Nothing: the memory is the server's."""
+
     def close(self) -> None:
         """Close every connection."""
         self._connections.close()

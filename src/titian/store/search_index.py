@@ -33,7 +33,8 @@ SCOPE_BITS: Final = 40
 BATCH: Final = 2_000
 """Entries indexed in one write transaction: nothing is handed to partners while one runs."""
 _LEFT_AT_ONCE: Final = 5_000
-_SWEEP: Final = 20_000
+_SWEEP: Final = 4_000
+"""Postings read at one time while words are cleared, of up to 8 kB each."""
 _COUNT_BEHIND: Final = 100_000
 _HASHES_AT_ONCE: Final = 800
 _READ_AT_ONCE: Final = 256
@@ -276,6 +277,7 @@ class Index:
             while self._sweep_some():
                 if time.monotonic() >= until:
                     return False
+            self._writer.forget()
         return True
 
     def _sweep_some(self) -> bool:

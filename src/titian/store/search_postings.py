@@ -141,6 +141,10 @@ class Writer:
         self._next_term, self._next_chunk, self._epoch = row
         self._fresh = {}
 
+    def forget(self) -> None:
+        """Forget what is remembered: it takes memory, and is needed while much is indexed only."""
+        self._known = {}
+
     def finish(self, tx: Transaction) -> None:
         """End, in the same transaction."""
         tx.run("UPDATE search_state SET terms = ?, chunks = ? WHERE one = 1", self._next_term, self._next_chunk)

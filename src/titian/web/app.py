@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +68,18 @@ def set_up_logs(settings: Settings) -> None:
     )
 
 
+def _libc_trim() -> Callable[[int], object]:
+    """What gives memory that was freed back to the system: glibc keeps it, above all of threads that work in turn."""
+    try:
+        found: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError):
+        return bool
+    return found
+
+
+_trim: Final = partial(_libc_trim(), 0)
+
+
 class PendingWorker:
     """A thread that works on deferred requests, one batch after the other, and on what the clock asks for: what has
     ended, agreements that begin or end, standing rules of release."""
@@ -109,6 +123,8 @@ class PendingWorker:
                         log.warning("a recall is overdue", recall=late.recall.id, party=late.party)
                     self._node.retention.tick()
                     self._node.release.run_standing()
+                    self._node.store.database.relax()
+                    _trim()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
                     pass
                 self._node.find.tick(_FINDING)

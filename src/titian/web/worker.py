@@ -22,7 +22,7 @@ from titian.web.app import create_app
 from titian.web.serve import HOME, LISTENING, RUN, SUPERVISOR
 
 _PR_SET_PDEATHSIG: Final = 1
-_MALLOC: Final = {-8: 2, -3: 8 << 20, -1: 48 << 20, -2: 4 << 20}
+_MALLOC: Final = {-8: 2, -3: 8 << 20, -1: 16 << 20, -2: 4 << 20}
 """glibc's M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD (mallopt(3))."""
 
 
