@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from observable_pages import observable_sections
 from prose import cell, prose
 
 from titian.core import extensions, projection, recall, release
@@ -284,7 +285,8 @@ def extension_reference() -> str:
         it leaves, at `start_time`.
     """
     sections = [part for anchor, page in extension_pages().items() for part in extension_section(anchor, *page)]
-    return "\n\n".join(["# Extensions", cell(intro), *sections, "## Membership", cell(memberships)])
+    parts = [*sections, *observable_sections(), "## Membership", cell(memberships)]
+    return "\n\n".join(["# Extensions", cell(intro), *parts])
 
 
 def extension_section(anchor: str, identifier: str, struct: Any, what: str, example: bytes) -> Iterator[str]:

@@ -62,6 +62,11 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("titian.wire.pkcs11", "pkcs11"): "an extra: only a node whose keys lie in a token needs it",
     ("titian.web.serve", "titian.web.worker"): "each worker is a fresh interpreter, told what to load",
     ("titian.wire.formats", "titian.wire.misp"): "misp-stix takes most of a second to load",
+    ("titian.screen.opening", "titian.screen.desk"): "half a second and 60 MB that only who screens pays",
+    ("titian.screen.names.japanese", "sudachipy"): "an extra: only who screens for Japanese names in kanji needs it",
+    ("titian.screen.media.libraries", "PIL.*"): "an extra: only who hashes files needs it",
+    ("titian.screen.media.libraries", "pdqhash"): "an extra: only who hashes files needs it",
+    ("titian.screen.media.libraries", "av"): "an extra: only who hashes video needs it",
     ("titian.wire.galaxies", "pymispgalaxies"): "a folder of data, looked for when it is asked for",
 }
 """(module, what it imports inside a function) → why. Red as soon as the module no longer does it."""
@@ -72,7 +77,13 @@ TABLES: dict[str, str] = {
 }
 """Modules that load a module by a name that is not constant → why it is known all the same."""
 
-NOT_IMPORTED: dict[str, str] = {}
+WORKSHOP = frozenset({"dev", "docs", "test"})
+"""Extras of who works on Titian; every other one is a user's, and some module needs it."""
+
+NOT_IMPORTED: dict[str, str] = {
+    "pymispwarninglists": "a folder of data, which titian.wire.warninglists looks for",
+    "sudachidict-small": "the dictionary that sudachipy reads",
+}
 """Declared dependencies that no module imports → what needs them."""
 
 OUTSIDE: dict[str, frozenset[str]] = {
@@ -188,7 +199,8 @@ def test_the_house_was_read(titian: House) -> None:
 def declared() -> set[str]:
     """The packages that pyproject.toml asks for, by their normalised names."""
     project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["pkcs11"]]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(one for name in extras if name not in WORKSHOP for one in extras[name])]
     names = (re.match(r"[\w.-]+", requirement) for requirement in asked)
     return {re.sub(r"[-_.]+", "-", name[0]).lower() for name in names if name}
 

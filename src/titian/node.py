@@ -39,6 +39,7 @@ from titian.exchange.subscribe import Subscribe
 from titian.exchange.withdraw import Withdraw, follow, narrowed
 from titian.exchange.witness import Witness
 from titian.exchange.write import Write
+from titian.screen.opening import Screening
 from titian.settings import FILE, Settings, read_settings
 from titian.store.acts import Acts
 from titian.store.admin import Collections, Keys
@@ -64,6 +65,7 @@ from titian.store.peers import Peers
 from titian.store.people import People
 from titian.store.reading import Reading
 from titian.store.registry import NodeRecord
+from titian.store.screening import ScreeningLog
 from titian.store.search import Find
 from titian.store.shelf import StoreCursors, StoreShelf
 from titian.store.sightings import StoreSightings
@@ -80,6 +82,8 @@ from titian.wire.sealing import Sealing
 from titian.wire.witness_client import submit
 
 DATABASE: Final = "titian.db"
+SCREENING: Final = "screening"
+"""The folder of the indexes that screening makes."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -120,6 +124,7 @@ class Node(msgspec.Struct, frozen=True):
     flows: Flows
     find: Find
     reading: Reading
+    screen: Screening
     receive: Receive
     intake: StoreIntake
     deliveries: Deliveries
@@ -202,6 +207,7 @@ def open_node(
         peer = peers.get(party)
         return None if peer is None else correspondent(peer.card)
 
+    agree = Agree(DirectoryBook(store, directory))
     collections = Collections(store)
     release = Release(gate)
     shelf = StoreShelf(store, added)
@@ -219,7 +225,7 @@ def open_node(
         keys=Keys(store),
         people=People(store),
         acts=Acts(store),
-        agreements=Agree(DirectoryBook(store, directory)),
+        agreements=agree,
         exchange=Carry(shelf, StoreCursors(store), Hold(shelf), FileFormats(), withdraw),
         release=release,
         glance=Glance(gate, release, handed),
@@ -254,6 +260,11 @@ def open_node(
         flows=Flows(store),
         find=find,
         reading=Reading(store, find),
+        screen=Screening(
+            ScreeningLog(store, withdraw.tick, lambda party: agree.read().label(party)),
+            home / SCREENING,
+            store.node.secret,
+        ),
         receive=Receive(intake, clock),
         intake=intake,
         deliveries=deliveries,

@@ -48,6 +48,8 @@ VERBS: Final = {
     "validate": ("titian.cli.validate", "Check STIX 2.1 files against the rules of the standard."),
     "pull": ("titian.cli.pull", "Fetch a collection of another TAXII 2.1 server."),
     "push": ("titian.cli.push", "Send a collection to another TAXII 2.1 server."),
+    "screen": ("titian.cli.screen", "Ask whether wallets, addresses, names, images and more are known here."),
+    "warninglists": ("titian.cli.warninglists", "Take in lists of values that are known to be harmless."),
     "check": ("titian.cli.check", "Is this node healthy?"),
     "backup": ("titian.cli.backup", "Write a backup of the node into one file, while it serves."),
     "restore": ("titian.cli.restore", "Make a node from a backup, in a folder that holds none."),

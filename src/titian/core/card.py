@@ -134,6 +134,7 @@ _CODE: Final = frozenset(
     {"value", "pattern", "path", "url", "hashes", "key", "command_line", "cwd", "mime_type", "cpe", "swid", "data",
      "serial_number", "issuer", "subject_public_key_modulus", "message_id", "account_login", "user_id", "payload_bin",
      "decryption_key", "magic_number_hex", "address", "contract", "iban", "token_id", "id", "external_id",
+     "hash", "registration", "remote_id", "operator_id", "bic", "bank_code", "number", "births",
      "marking_ref", "credential", "ja3_hash", "regular_expression", "schema"}
 )  # fmt: skip
 """Properties whose values are compared letter by letter; what is inside of them too."""
@@ -159,6 +160,16 @@ _LEADS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent": ("originator_ref", "agreement_ref", "object_refs", "valid_until"),
     "recall": ("reason", "deadline", "agreement_ref", "object_refs", "replaced_by_refs"),
     "recall-answer": ("response", "passed_on", "recall_ref", "object_refs"),
+    "referral": ("state", "deadline", "addressed_ref", "content_refs", "designations", "legal_basis", "history"),
+    "referral-answer": ("response", "reason", "referral_ref"),
+    "wallet": ("address", "network"),
+    "transfer": ("value", "currency", "at", "from_refs", "to_refs", "network", "hash", "index"),
+    "nft": ("network", "contract", "token_id", "name"),
+    "bank-account": ("iban", "number", "bank_code", "country", "bic", "institution", "holder", "currency"),
+    "phone-number": ("value",),
+    "drone": ("serial_number", "registration", "country", "remote_id", "manufacturer", "model", "operator_id"),
+    "social-account": ("platform", "account_login", "user_id", "display_name", "url"),
+    "media-hash": ("algorithm", "value", "media_type", "quality", "file_ref"),
 }  # fmt: skip
 """What is told first, and in its own way, of some types."""
 _LINKABLE: Final = frozenset({"url", "domain-name", "email-addr", "ipv4-addr", "ipv6-addr"})
@@ -183,7 +194,7 @@ def read_card(value: Mapping[str, Any], *, observable: bool = False) -> Card:
     reader = _Reader()
     type_ = value.get("type")
     kind = type_ if isinstance(type_, str) else ""
-    leads = _OBSERVED if observable else _LEADS.get(kind, ())
+    leads = _LEADS.get(kind, _OBSERVED if observable else ())
     sections: dict[str, list[Field]] = {
         name: [] for name in ("lead", "prose", "facts", "references", "extensions", "keeping")
     }

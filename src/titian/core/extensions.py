@@ -1,8 +1,9 @@
 """Our extensions of STIX 2.1: their identifiers and definitions, and what their objects may say.
 
-What STIX lacks for a bridge between agencies is a property extension of ``identity`` (what kind of party it is) and
-five new domain objects: ``agreement``, ``dialogue``, ``consent``, ``recall`` and ``recall-answer``. Membership needs
-none: it is a ``relationship``.
+What STIX lacks for a bridge between agencies is two property extensions of ``identity`` (what kind of party it is;
+what is known of a person), new domain objects: ``agreement``, ``dialogue``, ``consent``, ``recall`` and
+``recall-answer``, ``referral`` and ``referral-answer``, and the observables that money, aircraft and accounts are told
+by (:mod:`titian.core.extension_objects`). Membership needs none: it is a ``relationship``.
 
 The objects are read strictly. What is not understood could be the restriction that matters, so an object that says
 more than this version knows is refused as a whole. Source: STIX 2.1 section 7.3.
@@ -21,7 +22,21 @@ from titian.core.errors import InvalidInput
 from titian.core.marking import HANDLING_EXTENSION
 from titian.core.party import Party, PartyKind
 from titian.core.stix import Timestamp, is_identifier
+from titian.core.stix.extension_parts import (
+    BANK_ACCOUNT_EXTENSION,
+    DRONE_EXTENSION,
+    MEDIA_HASH_EXTENSION,
+    NFT_EXTENSION,
+    PERSON_FACTS_EXTENSION,
+    PHONE_NUMBER_EXTENSION,
+    REFERRAL_ANSWER_EXTENSION,
+    REFERRAL_EXTENSION,
+    SOCIAL_ACCOUNT_EXTENSION,
+    TRANSFER_EXTENSION,
+    WALLET_EXTENSION,
+)
 from titian.core.stix.rules import LANGUAGE
+from titian.core.stix.schema import DECLARED_BY
 from titian.core.tlp import TLP_IDS, Tlp, parse_tlp
 
 PARTY_EXTENSION: Final = "extension-definition--488ed0a3-eaa6-4990-8e7d-4834aee772a6"
@@ -45,6 +60,7 @@ NEW_TYPES: Final[Mapping[str, str]] = {
     "consent": CONSENT_EXTENSION,
     "recall": RECALL_EXTENSION,
     "recall-answer": RECALL_ANSWER_EXTENSION,
+    **DECLARED_BY,
 }
 """The types that are ours, and the extension that declares each."""
 MEMBER_OF: Final = "member-of"
@@ -108,6 +124,49 @@ EXTENSION_DEFINITIONS: Final[Mapping[str, bytes]] = {
     RECALL_ANSWER_EXTENSION: _definition(
         RECALL_ANSWER_EXTENSION, "Recall answer", "recall-answer", "new-sdo",
         "What a party did about a recall: took the objects out, flagged them, or refused, and how far they had gone.",
+    ),
+    WALLET_EXTENSION: _definition(
+        WALLET_EXTENSION, "Wallet", "wallet", "new-sco",
+        "An address that holds crypto assets, and on which network.",
+    ),
+    TRANSFER_EXTENSION: _definition(
+        TRANSFER_EXTENSION, "Transfer", "transfer", "new-sco",
+        "Value that went from somewhere to somewhere: how much, when, and in which transaction.",
+    ),
+    NFT_EXTENSION: _definition(
+        NFT_EXTENSION, "NFT", "nft", "new-sco", "A token of which there is one, by its network, contract and number.",
+    ),
+    BANK_ACCOUNT_EXTENSION: _definition(
+        BANK_ACCOUNT_EXTENSION, "Bank account", "bank-account", "new-sco",
+        "An account at a bank, by its IBAN or by its number and its bank.",
+    ),
+    PHONE_NUMBER_EXTENSION: _definition(
+        PHONE_NUMBER_EXTENSION, "Phone number", "phone-number", "new-sco", "A telephone number as in E.164.",
+    ),
+    DRONE_EXTENSION: _definition(
+        DRONE_EXTENSION, "Drone", "drone", "new-sco",
+        "One unmanned aircraft, by its serial number, its registration, or what it broadcasts.",
+    ),
+    SOCIAL_ACCOUNT_EXTENSION: _definition(
+        SOCIAL_ACCOUNT_EXTENSION, "Social account", "social-account", "new-sco",
+        "An account, channel or group on a platform.",
+    ),
+    MEDIA_HASH_EXTENSION: _definition(
+        MEDIA_HASH_EXTENSION, "Media hash", "media-hash", "new-sco",
+        "What a picture or a film is told by without showing it.",
+    ),
+    PERSON_FACTS_EXTENSION: _definition(
+        PERSON_FACTS_EXTENSION, "Person facts", "person-facts", "property-extension",
+        "What is known of a person or an organisation besides the name: dates of birth, countries, documents, other "
+        "names, numbers in registers.",
+    ),
+    REFERRAL_EXTENSION: _definition(
+        REFERRAL_EXTENSION, "Referral", "referral", "new-sdo",
+        "Content that a platform is asked to look at: why it is unlawful, on what legal basis, and what came of it.",
+    ),
+    REFERRAL_ANSWER_EXTENSION: _definition(
+        REFERRAL_ANSWER_EXTENSION, "Referral answer", "referral-answer", "new-sdo",
+        "What a platform did about a referral, and why, or that its user has appealed.",
     ),
     HANDLING_EXTENSION: _definition(
         HANDLING_EXTENSION, "Handling", "handling", "property-extension",

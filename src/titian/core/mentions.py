@@ -18,6 +18,7 @@ from titian.core.projection import Projection
 from titian.core.redaction import Path, texts, write_selector
 from titian.core.release import Withheld
 from titian.core.stix import is_identifier
+from titian.core.stix.extension_parts import PERSON_FACTS_EXTENSION
 from titian.core.survey import Graph, Held
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -27,6 +28,7 @@ NAMING: Final = frozenset(
         "name", "aliases", "x_mitre_aliases", "value", "path", "url", "subject", "display_name", "user_id",
         "account_login", "command_line", "key", "serial_number", "issuer", "hashes", "street_address",
         "contact_information", "address", "account", "username", "phone_number", "iban", "token_id", "contract",
+        "number", "hash", "holder", "registration", "remote_id", "operator_id",
     }
 )  # fmt: skip
 """Properties whose values name what an object is about, at any depth."""
@@ -84,7 +86,9 @@ def values_of(source: Any, paths: Collection[Path] | None = None) -> Iterator[st
     """Yield the values that an object, or some of its properties, would be known by."""
     for path, text in texts(source):
         if paths is None:
-            if path[0] in ("id", "type", "external_references", "granular_markings", "extensions"):
+            if path[0] in ("id", "type", "external_references", "granular_markings"):
+                continue
+            if path[0] == "extensions" and PERSON_FACTS_EXTENSION not in path[1:2]:
                 continue
             if path[0] == "pattern":
                 literals = (_ESCAPED.sub(r"\1", literal) for literal in _QUOTED.findall(text))

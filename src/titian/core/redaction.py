@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from titian.core.stix.identifier import ID_CONTRIBUTING, is_identifier
-from titian.core.stix.schema import SHAPES
+from titian.core.stix.schema import EXTENSION_SHAPES, SHAPES
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -31,16 +31,17 @@ _IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9-]*--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a
 def indispensable(kind: str) -> frozenset[str] | None:
     """Return the properties of a type that are required, or contribute to its identifier.
 
-    None for a type that the specification does not define: what it can do without is not known.
+    None for a type that neither the specification nor we define: what it can do without is not known.
 
     >>> sorted(indispensable("ipv4-addr") - PROTECTED), indispensable("x-other")
     (['value'], None)
     """
-    shape = SHAPES.get(kind)
+    shape = SHAPES.get(kind) or EXTENSION_SHAPES.get(kind)
     if shape is None:
         return None
     required = {field.encode_name for field in msgspec.structs.fields(shape.struct) if field.required}
-    return PROTECTED | required | set(ID_CONTRIBUTING.get(kind, ()))
+    declared = {"extensions"} if kind in EXTENSION_SHAPES else set()
+    return PROTECTED | required | declared | set(ID_CONTRIBUTING.get(kind, ()))
 
 
 def parse_selector(selector: str) -> Path:
@@ -241,4 +242,4 @@ def is_catalogued(reference: Json) -> bool:
 def still_has_some(copy: Json) -> bool:
     """Whether an object that stands on a list of references has any of it left: what a report is about, where
     something was sighted."""
-    return any(copy.get(name) for name in ("object_refs", "where_sighted_refs"))
+    return any(copy.get(name) for name in ("object_refs", "where_sighted_refs", "content_refs"))

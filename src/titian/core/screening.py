@@ -7,11 +7,12 @@ far that goes, and what speaks for it; a name alone is never more than possible 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from titian.core.tlp import Tlp
+from titian.core.marking import Marking
+from titian.core.tlp import Pap, Tlp
 
 
 class ValueKind(Enum):
@@ -51,7 +52,8 @@ class ReadValue(msgspec.Struct, frozen=True):
     """What was given, and what it is taken for.
 
     There are several ``values`` where it can be several things; the likeliest is first, there is always one.
-    ``problem`` says in a sentence what is wrong with it as what it seems to be: it is then screened as a text.
+    ``problem`` says in a sentence what is wrong with it as what it seems to be: it is then screened as a text, unless
+    it could be read all the same, as without its invisible characters.
     """
 
     given: str
@@ -110,8 +112,9 @@ class Evidence(msgspec.Struct, frozen=True):
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """An object in which a value was found.
 
-    ``value`` is what is held, ``score`` from 0 to 1. ``marking`` says in words who may have it, ``use`` what may be
-    done with it (PAP), ``source`` who says so, ``known`` since when, in microseconds since the Unix epoch.
+    ``value`` is what is held, in which ``collection`` (its id), ``score`` from 0 to 1. ``marking`` says in words who
+    may have it, ``use`` what may be done with it (PAP), ``source`` who says so, ``known`` since when, in microseconds
+    since the Unix epoch.
     """
 
     match: Match
@@ -121,12 +124,13 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     name: str
     value: str
+    collection: str
     marking: str
     source: str
     known: int
     standing: Standing | None = None
     tlp: Tlp | None = None
-    pap: str | None = None
+    pap: Pap | None = None
     use: str = ""
 
 
@@ -140,3 +144,52 @@ class Screened(msgspec.Struct, frozen=True, kw_only=True):
     hits: tuple[Hit, ...] = ()
     benign: tuple[str, ...] = ()
     problem: str | None = None
+
+
+class HeldObject(msgspec.Struct, frozen=True, kw_only=True):
+    """An object as the viewer sees it: its bytes decoded, when it came here, from whom (a name), into which collection
+    (an id), and how it is marked."""
+
+    id: str
+    collection: str
+    said: dict[str, Any]
+    known: int
+    source: str
+    marking: Marking
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Objects that came in, the oldest first, each with its number; and up to where each log is read with them."""
+
+    numbers: tuple[int, ...]
+    objects: tuple[dict[str, Any], ...]
+    upto: dict[str, int]
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Objects that are indexed together: its number, and where each of its logs ends."""
+
+    num: int
+    ends: dict[str, int]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One value to be screened, and what is known of who bears it, where it is a name; ``problem`` says what was wrong
+    with the line that asks."""
+
+    value: str
+    kind: ValueKind | None = None
+    facts: Facts = Facts()
+    problem: str | None = None
+
+
+class How(msgspec.Struct, frozen=True, kw_only=True):
+    """How values are screened: for what ``purpose``, from which likeness on (``threshold``, 0 to 1), within how many
+    bits of an image's hash (``distance``, 0 to 31), with at most ``most`` hits for each value. ``region`` (ISO 3166-1
+    alpha-2) is that of telephone numbers without a country."""
+
+    purpose: str | None = None
+    threshold: float = 0.8
+    distance: int = 31
+    most: int = 50
+    region: str | None = None

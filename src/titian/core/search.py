@@ -34,6 +34,11 @@ class Viewer(msgspec.Struct, frozen=True):
         """The holder of a key. Raises nothing: what a key may not read is not there."""
         return cls(key)
 
+    @classmethod
+    def of_party(cls, party: str) -> Viewer:
+        """A party as it would look with a key of its own that reads all it may."""
+        return cls(Key(id="", name=party, digest=b"", role=Role.READER, created=0, party=party))
+
     @property
     def is_organisation(self) -> bool:
         """Whether everything held is open: to the node's own people, and to its own admin key of all collections."""

@@ -16,6 +16,8 @@ from titian.core.errors import InvalidInput
 from titian.core.marking import HANDLING_EXTENSION, UNMARKED, Marking, read_definition, well_known
 from titian.core.redaction import rename
 from titian.core.stix import SCO_TYPES
+from titian.core.stix.extension_parts import PERSON_FACTS_EXTENSION
+from titian.core.stix.schema import DECLARED_BY
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -99,6 +101,13 @@ class _Head(msgspec.Struct):
     dst_ref: str | None = None
     from_ref: str | None = None
     parent_directory_ref: str | None = None
+    file_ref: Any = None
+    addressed_ref: Any = None
+    referral_ref: Any = None
+    from_refs: Any = None
+    to_refs: Any = None
+    content_refs: Any = None
+    operator_id: Any = None
 
 
 class _Extended(msgspec.Struct):
@@ -138,14 +147,20 @@ _KNOWN_TYPES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "network-traffic": (("src_ref", "dst_ref"), ()),
     "email-message": (("from_ref",), ()),
     "file": (("parent_directory_ref",), ()),
+    "media-hash": (("file_ref",), ()),
+    "referral": (("addressed_ref",), ("content_refs",)),
+    "referral-answer": (("referral_ref",), ()),
 }
+_WHOLE: Final[Mapping[str, tuple[str, ...]]] = {"transfer": ("from_refs", "to_refs")}
+"""Lists of which each reference is needed: the hash of a transaction tells everybody all that it leads from and to."""
 _PLAIN_TYPES: Final = frozenset(SCO_TYPES) | {
     "attack-pattern", "campaign", "course-of-action", "identity", "incident", "indicator", "infrastructure",
     "intrusion-set", "location", "malware", "malware-analysis", "threat-actor", "tool", "vulnerability",
     "marking-definition", "extension-definition",
 }  # fmt: skip
 _STANDARD_TYPES: Final = _PLAIN_TYPES | _KNOWN_TYPES.keys()
-_PERSONAL_TYPES: Final = frozenset({"email-addr", "user-account"})
+_PERSONAL_TYPES: Final = frozenset({"email-addr", "user-account", "bank-account", "phone-number", "social-account"})
+_PERSON_FACTS: Final = b'"%s"' % PERSON_FACTS_EXTENSION.encode()
 
 
 def recipients(extensions: Mapping[str, Any]) -> list[str]:
@@ -207,7 +222,9 @@ def facts_of(held: Held) -> Facts:
         head = _head(raw)
         personal = (
             head.type in _PERSONAL_TYPES or head.identity_class == "individual" or head.resource_level == "individual"
-        )
+            or (head.type == "drone" and head.operator_id is not None)
+            or (head.type == "identity" and _tells_of_a_person(raw, head))
+        )  # fmt: skip
         ends, some = _known(head)
         facts = Facts(
             head.id, head.type, head.object_marking_refs, head.created_by_ref, held.received_from,
@@ -222,6 +239,16 @@ def facts_of(held: Held) -> Facts:
     return facts
 
 
+def _tells_of_a_person(raw: bytes, head: _Head) -> bool:
+    """Whether an identity has facts, and nothing says that they are an organisation's."""
+    if _PERSON_FACTS not in raw and b"\\" not in raw:
+        return False
+    said = _extensions(raw).extensions.get(PERSON_FACTS_EXTENSION)
+    if said is None:
+        return False
+    return head.identity_class not in ("organization", "group", "class", "system") or b'"births"' in bytes(said)
+
+
 _NOTHING: Final[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
 
 
@@ -229,9 +256,15 @@ def _known(head: _Head) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The references that an object of a standard type cannot do without, as far as it has them."""
     names = _KNOWN_TYPES.get(head.type)
     if names is None:
-        return _NOTHING
-    ends = tuple([ref for name in names[0] if (ref := getattr(head, name)) is not None])
-    return ends, tuple(dict.fromkeys(ref for name in names[1] for ref in getattr(head, name))) if names[1] else ()
+        return (_listed(head, _WHOLE[head.type]), ()) if head.type in _WHOLE else _NOTHING
+    ends = tuple([ref for name in names[0] if isinstance(ref := getattr(head, name), str)])
+    return ends, _listed(head, names[1]) if names[1] else ()
+
+
+def _listed(head: _Head, names: Iterable[str]) -> tuple[str, ...]:
+    """The references in some lists, each once."""
+    lists = (one for name in names if isinstance(one := getattr(head, name), list | tuple))
+    return tuple(dict.fromkeys(ref for one in lists for ref in one if isinstance(ref, str)))
 
 
 def _is_plain(raw: bytes, head: _Head, facts: Facts) -> bool:
@@ -257,8 +290,10 @@ def _search(raw: bytes, facts: Facts) -> None:
     named = Counter(references(raw)) - said
     del named[facts.id]
     facts.refs = tuple(named)
-    if facts.refs and facts.type not in _KNOWN_TYPES and facts.type not in _PLAIN_TYPES:
-        # What a new type can do without is not known: each single reference is needed.
+    known = facts.type in _STANDARD_TYPES and DECLARED_BY.get(facts.type, "") in ("", *extensions)
+    if facts.refs and not known:
+        # What a new type can do without is not known, nor what another's type of a name of ours can: each single
+        # reference is needed.
         facts.ends = tuple(
             value
             for name, value in _any(raw).items()

@@ -96,12 +96,16 @@ def words(text: str) -> set[str]:
 
 _NAMES: Final = (
     "name", "value", "display_name", "account_login", "user_id", "abstract", "path", "subject", "key", "opinion",
-    "serial_number", "statement", "pattern", "relationship_type", "content", "description", "number",
+    "serial_number", "statement", "pattern", "relationship_type", "content", "description", "address", "iban", "hash",
+    "registration", "remote_id", "contract", "number",
 )  # fmt: skip
 """Where an object says what it is called, the best first."""
+_WITH_IT: Final = {"contract": "token_id", "value": "currency"}
+"""What else belongs to a name: the number in a contract, the currency of an amount."""
 _NAMING: Final = frozenset(
     {"name", "value", "display_name", "account_login", "user_id", "path", "subject", "key", "aliases",
-     "x_mitre_aliases", "external_id", "number", "address", "username"}
+     "x_mitre_aliases", "external_id", "number", "address", "username", "iban", "hash", "contract", "token_id",
+     "serial_number", "registration", "remote_id", "operator_id", "holder"}
 )  # fmt: skip
 """Properties whose values are names, at the top of an object and in its external references."""
 _UNSAID: Final = frozenset(
@@ -218,16 +222,20 @@ def title_of(value: dict[str, Any]) -> str:
     >>> title_of({"type": "ipv4-addr", "value": "198.51.100.3"}), title_of({"type": "file", "hashes": {"MD5": "ab"}})
     ('198.51.100.3', 'ab')
     """
-    for name in _NAMES:
+    for name in _NAMES if value.get("type") != "transfer" else ("hash", *_NAMES):
         text = value.get(name)
         if isinstance(text, str) and text.strip():
-            return one_line(text, 200)
+            more = value.get(_WITH_IT.get(name, ""))
+            return one_line(f"{text} {more}" if isinstance(more, str) else text, 200)
     for name in ("hashes", "definition"):
         inner = value.get(name)
         if isinstance(inner, dict):
             found = next((text for text in inner.values() if isinstance(text, str) and text.strip()), None)
             if found is not None:
                 return one_line(found, 200)
+    url = value.get("url")
+    if isinstance(url, str) and url.strip():
+        return one_line(url, 200)
     kind = value.get("type")
     return kind if isinstance(kind, str) and kind else "?"
 

@@ -128,6 +128,8 @@ class PendingWorker:
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
                     pass
                 self._node.find.tick(_FINDING)
+                if self._node.screen.is_used:
+                    self._node.screen().tick(_FINDING)
             except Exception as error:
                 log.error("deferred request failed", exc_info=error)
                 self._stop.wait(5)

@@ -18,6 +18,7 @@ import msgspec
 
 from titian.core.marking import UNMARKED, Marking, definitions_of
 from titian.core.stix import SCO_TYPES, examine, observable_id
+from titian.wire.misp_extensions import extensions_in
 from titian.wire.misp_tags import read_tags
 from titian.wire.stix import Problem
 
@@ -58,7 +59,7 @@ def convert_event(event: Json, problem: Report, stated: set[str]) -> Iterator[by
     if isinstance(converted, str):
         problem(Problem(name, converted))
         return
-    objects, messages = converted
+    objects, messages = extensions_in(*converted, event)
     for text in messages:
         problem(Problem(name, text))
     _rename_observables(objects)

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import msgspec
+
 from titian.core.errors import Refused
 from titian.wire.misp_audit import missing
+from titian.wire.misp_extensions import add_extensions, bare_event, extensions_out
 from titian.wire.misp_plan import Draft, Json, Plan
 from titian.wire.misp_tags import is_marking_tag
 from titian.wire.stix import Problem
@@ -56,18 +59,17 @@ def convert_draft(
         as MISP allows one place for each.
     """
     name = f"event {draft.container['id'].split('--')[1]}"
-    container, bodies = _bundle(draft)
-    internal = any(_is_from_misp(body) for body in bodies)
-    try:
-        parser = InternalSTIX2toMISPParser() if internal else ExternalSTIX2toMISPParser()
-        bundle = {"type": "bundle", "id": f"bundle--{container['id'].split('--')[1]}", "objects": bodies}
-        parser.load_stix_bundle(load_stix2_content(bundle))
-        parser.parse_stix_bundle(single_event=True)
-        event: Json = json.loads(parser.misp_event.to_json())
-    except Exception as error:  # whatever a library of 45,000 lines throws, the other events are still made
-        problem(Problem(name, f"the converter failed: {type(error).__name__}: {error}"))
+    ours = extensions_out(draft, problem)
+    if not (ours.members or ours.objects or ours.attributes):
+        if draft.container["id"].split("--")[1] in whole.levels:
+            problem(Problem(draft.container["id"], "none of its objects has a place in MISP"))
         return None
-    told = _tell(parser, draft, name, problem)
+    made = _convert(msgspec.structs.replace(draft, members=ours.members), name, problem)
+    if made is None:
+        return None
+    event, told = made
+    add_extensions(event, ours)
+    told |= ours.told
     _settle(event, draft, distribution)
     _delete_revoked(event, draft)
     _rename_copies(event, seen)
@@ -80,6 +82,24 @@ def convert_draft(
         if left_out.where not in told:
             problem(left_out)
     return event
+
+
+def _convert(draft: Draft, name: str, problem: Callable[[Problem], None]) -> tuple[Json, set[str]] | None:
+    """What the converter makes of a draft, and the objects that it told of; None with a problem told if it fails."""
+    if not draft.members:
+        return bare_event(draft), set()
+    container, bodies = _bundle(draft)
+    internal = any(_is_from_misp(body) for body in bodies)
+    try:
+        parser = InternalSTIX2toMISPParser() if internal else ExternalSTIX2toMISPParser()
+        bundle = {"type": "bundle", "id": f"bundle--{container['id'].split('--')[1]}", "objects": bodies}
+        parser.load_stix_bundle(load_stix2_content(bundle))
+        parser.parse_stix_bundle(single_event=True)
+        event: Json = json.loads(parser.misp_event.to_json())
+    except Exception as error:  # whatever a library of 45,000 lines throws, the other events are still made
+        problem(Problem(name, f"the converter failed: {type(error).__name__}: {error}"))
+        return None
+    return event, _tell(parser, draft, name, problem)
 
 
 def _is_from_misp(body: Json) -> bool:

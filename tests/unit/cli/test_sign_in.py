@@ -107,6 +107,9 @@ ASKS: Final[dict[str, tuple[Permission, str]]] = {
     "ledger resume": (Permission.MANAGE_KEYS, "private --why restored"),
     "ledger witnesses add": (Permission.MANAGE_KEYS, "witness.example+00000000+BA=="),
     "ledger witnesses remove": (Permission.MANAGE_KEYS, "witness.example"),
+    "screen": (Permission.READ, "nothing.example"),
+    "warninglists list": (Permission.READ, ""),
+    "warninglists update": (Permission.WRITE, "--from FILE"),
     "push": (Permission.REQUEST_RELEASE, "ftp://nowhere.example/ --collection x --from Reports"),
 }
 """Every other command: what it asks for, and words that it understands."""

@@ -74,7 +74,7 @@ def test_one_face_for_all(tmp_path: Path) -> None:
     stix = stored(tmp_path / "a", b"[" + IDENTITY + b"," + TLP_DEFINITIONS[Tlp.RED] + b"]")
     csv = stored(tmp_path / "b", b"value,tlp\nevil.example,red\nnonsense,red\n198.51.100.3,\n")
     misp = Path(shutil.copy(VECTORS / "phishing.json", tmp_path / "c"))
-    expected = {stix: ("stix", 2, 0, 1), csv: ("csv", 7, 1, 3), misp: ("misp", 20, 2, 0)}
+    expected = {stix: ("stix", 2, 0, 1), csv: ("csv", 7, 1, 3), misp: ("misp", 21, 1, 0)}
     for path, (format_, objects, problems, unmarked) in expected.items():
         reading = read(path)
         assert reading.format == format_

@@ -34,6 +34,7 @@ from titian.core.stix.schema import (
     SHAPES,
     Property,
     Shape,
+    extension_shape,
     is_clean,
     read_hook,
 )
@@ -114,7 +115,11 @@ def _version(value: Any) -> Timestamp | None:
 
 
 def _shape_of_custom(source: Mapping[str, Any]) -> Shape:
-    """A new type is versioned if its extension says so, or else if it has the dates of a versioned object."""
+    """A new type is what our extension declares, or is versioned if its extension says so, or else if it has the dates
+    of a versioned object."""
+    ours = extension_shape(source)
+    if ours is not None:
+        return ours
     extensions = source.get("extensions")
     if isinstance(extensions, dict):
         kinds = [content.get("extension_type") for content in extensions.values() if isinstance(content, dict)]

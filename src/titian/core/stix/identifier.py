@@ -17,7 +17,7 @@ SCO_NAMESPACE = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 HASH_PREFERENCE = ("MD5", "SHA-1", "SHA-256", "SHA-512")
 """Which one hash of several contributes to an id (STIX 2.1 sections 6.1, 6.7 and 6.18)."""
 
-ID_CONTRIBUTING: Mapping[str, tuple[str, ...]] = {
+SPECIFIED_ID_CONTRIBUTING: Mapping[str, tuple[str, ...]] = {
     "artifact": ("hashes", "payload_bin"),
     "autonomous-system": ("number",),
     "directory": ("path",),
@@ -47,6 +47,25 @@ ID_CONTRIBUTING: Mapping[str, tuple[str, ...]] = {
     "x509-certificate": ("hashes", "serial_number"),
 }
 """The properties whose values make an observable's id, by type (STIX 2.1 section 6)."""
+
+ID_ALTERNATIVES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "bank-account": (("iban",), ("number", "bank_code", "bic", "country")),
+    "drone": (("serial_number",), ("registration", "country"), ("remote_id",)),
+    "media-hash": (("algorithm", "value"),),
+    "nft": (("contract", "network", "token_id"),),
+    "phone-number": (("value",),),
+    "social-account": (("user_id", "platform"), ("account_login", "platform"), ("url", "platform")),
+    "transfer": (("hash", "network", "index"),),
+    "wallet": (("address", "network"),),
+}
+"""For observables that our extensions declare: of several ways to tell one, the first whose first property is there
+makes the id, so that what else is known of it changes nothing."""
+
+ID_CONTRIBUTING: Mapping[str, tuple[str, ...]] = {
+    **SPECIFIED_ID_CONTRIBUTING,
+    **{name: tuple(dict.fromkeys(one for way in ways for one in way)) for name, ways in ID_ALTERNATIVES.items()},
+}
+"""The properties whose values may make an observable's id, by type; ours too."""
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _TYPE = r"[a-z][a-z0-9]*+(?:-[a-z0-9]++)*"
@@ -115,6 +134,8 @@ def observable_id(type: str, properties: Mapping[str, object], *, random: Callab
     names = ID_CONTRIBUTING.get(type)
     if names is None:
         raise InvalidInput(f"{type!r} is not an observable of STIX 2.1.", advice="Use new_id for other types.")
+    if type in ID_ALTERNATIVES:
+        names = next((way for way in ID_ALTERNATIVES[type] if properties.get(way[0]) is not None), ())
     contributing = {name: properties[name] for name in names if properties.get(name) is not None}
     if "hashes" in contributing:
         chosen = _preferred_hash(contributing.pop("hashes"))

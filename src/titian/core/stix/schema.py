@@ -15,8 +15,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from titian.core.errors import InvalidTimestamp
-from titian.core.stix import meta, sco, sdo, sro
+from titian.core.stix import extension_sco, extension_sdo, meta, sco, sdo, sro
 from titian.core.stix.common import REDEFINED_TYPE
+from titian.core.stix.extension_parts import closed, declared
 from titian.core.stix.identifier import identifier_matcher
 from titian.core.stix.json_text import LARGEST_INTEGER, is_plain, oversized_integers, too_deep
 from titian.core.stix.rules import (
@@ -132,7 +133,7 @@ def _clause_of(struct: type, name: str) -> str:
     """The section of the class that declares the property; common properties are in 3.2."""
     for base in struct.__mro__:
         if name in inspect.get_annotations(base):
-            return str(base.__dict__.get("CLAUSE", "3.2"))
+            return str(getattr(base, "CLAUSE", "") or "3.2")
     return "3.2"
 
 
@@ -326,10 +327,14 @@ def shape_of(struct: type[Any]) -> Shape:
     if isinstance(tag, str):
         own = properties["id"]
         properties["id"] = msgspec.structs.replace(own, rules=(*own.rules, id_of(tag)))
-        if tag != "bundle":
+        if hasattr(struct, "DECLARED_BY"):
+            rules = (*rules, declared(struct.DECLARED_BY, struct.DECLARED_AS))
+        elif tag != "bundle":
             rules = (*rules, REDEFINED_TYPE)
+    if getattr(struct, "CLOSED", False):
+        rules = (*rules, closed({*properties, "type"}))
     extensions = {key: shape_of(part) for key, part in getattr(struct, "EXTENSIONS", {}).items()}
-    clause = str(struct.__dict__.get("CLAUSE", "3.2"))
+    clause = str(getattr(struct, "CLAUSE", "") or "3.2")
     rules = tuple(_with_clause(rule, clause) for rule in rules)
     shape = Shape(
         struct=struct,
@@ -354,8 +359,27 @@ STRUCTS: Mapping[str, type[Any]] = {
 """The struct of each type that the specification defines, by type."""
 
 SHAPES: Mapping[str, Shape] = {name: shape_of(struct) for name, struct in STRUCTS.items()}
+
+EXTENSION_SHAPES: Mapping[str, Shape] = {
+    struct.__struct_config__.tag: shape_of(struct)
+    for module in (extension_sco, extension_sdo)
+    for struct in vars(module).values()
+    if _is_struct(struct) and hasattr(struct, "DECLARED_BY")
+}
+"""The shapes of the types that extensions of ours declare, by type. They hold for an object that names that extension
+(:func:`extension_shape`): another's type of the same name may be another thing."""
+DECLARED_BY: Mapping[str, str] = {name: shape.struct.DECLARED_BY for name, shape in EXTENSION_SHAPES.items()}  # type: ignore[attr-defined]
+"""The extension of ours that declares each of these types."""
 CUSTOM_OBJECT = shape_of(meta.CustomObject)
 CUSTOM_OBSERVABLE = shape_of(meta.CustomObservable)
+
+
+def extension_shape(source: Mapping[str, Any]) -> Shape | None:
+    """Return the shape of an object of a type of ours, None for what is none or is declared by somebody else."""
+    kind, extensions = source.get("type"), source.get("extensions")
+    if not isinstance(kind, str) or kind not in EXTENSION_SHAPES or not isinstance(extensions, dict):
+        return None
+    return EXTENSION_SHAPES[kind] if DECLARED_BY[kind] in extensions else None
 
 
 def all_rules() -> Iterator[Rule]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from titian.core.stix.common import Identifiers, KillChainPhase, Texts, VersionedObject
+from titian.core.stix.common import Identifiers, KillChainPhase, PartType, Texts, VersionedObject
+from titian.core.stix.extension_parts import PERSON_FACTS_EXTENSION, PersonFacts
 from titian.core.stix.object_rules import (
     LOCATION_PLACE,
     MALWARE_FAMILY_NAME,
@@ -80,6 +82,7 @@ class Identity(DomainObject, frozen=True, kw_only=True, tag="identity"):
     """An individual, organisation or group, or a class of them (STIX 2.1 section 4.5)."""
 
     CLAUSE = "4.5"
+    EXTENSIONS: ClassVar[Mapping[str, PartType]] = {PERSON_FACTS_EXTENSION: PersonFacts}
 
     name: str
     description: str | None = None

@@ -126,11 +126,17 @@ SDO_TYPES = _words(
 SRO_TYPES = _words("relationship sighting")
 """STIX Relationship Objects (STIX 2.1 section 5)."""
 
-SCO_TYPES = _words(
+SPECIFIED_SCO_TYPES = _words(
     "artifact autonomous-system directory domain-name email-addr email-message file ipv4-addr ipv6-addr "
     "mac-addr mutex network-traffic process software url user-account windows-registry-key x509-certificate"
 )
 """STIX Cyber-observable Objects (STIX 2.1 section 6)."""
+
+EXTENSION_SCO_TYPES = _words("bank-account drone media-hash nft phone-number social-account transfer wallet")
+"""Observables that extensions of ours declare (``titian.core.stix.extension_sco``)."""
+
+SCO_TYPES = SPECIFIED_SCO_TYPES | EXTENSION_SCO_TYPES
+"""All observables that are known here: their identifiers are derived from their values."""
 
 META_TYPES = _words("extension-definition language-content marking-definition")
 """STIX Meta Objects (STIX 2.1 section 7). A bundle is no STIX object (section 8)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody, Parameter
 from litestar.types import ControllerRouterHandler
 
 from titian.core.collection import Collection, timestamp
-from titian.core.errors import Forbidden, Unavailable
+from titian.core.errors import Forbidden
 from titian.core.job import Progress
 from titian.core.marking import well_known
 from titian.core.people import Permission
@@ -23,8 +23,8 @@ from titian.core.tlp import parse_tlp
 from titian.exchange.hold import HoldReport, Rejection
 from titian.exchange.receive import split
 from titian.node import Node
-from titian.store.view import Delivery
 from titian.web.api.caller import Called, Caller, Needs
+from titian.web.api.handed import handed
 from titian.web.api.jobs import job_shown
 from titian.web.api.load import Load
 from titian.web.api.object_shapes import (
@@ -55,12 +55,10 @@ from titian.web.console.guard import AnyRequest
 from titian.web.jobs import Jobs
 
 T = TypeVar("T")
-U = TypeVar("U")
 GROUP: Final = "Objects"
 ANYONE: Final = Needs(anyone=True)
 AT_ONCE: Final = 1000
 """Objects that are taken in while the caller waits; more of them become a job."""
-_ATTEMPTS: Final = 5
 _STIX: Final = "application/stix+json;version=2.1"
 Identifier = FromPath[str]
 Modified = Annotated[str | None, Parameter(max_length=40, description="Of which version: its modified.")]
@@ -99,8 +97,8 @@ def find(
             limit=paging.limit, after=paging.begin or None,
         ),
     )  # fmt: skip
-    return _handed(
-        caller, node, "find", lambda: node.find(caller.viewer, query),
+    return handed(
+        caller, "find", lambda: node.find(caller.viewer, query),
         lambda found: _found(caller, query, found, paging),
         lambda found: [(one.collection, one.added) for one in found.hits],
     )  # fmt: skip
@@ -110,8 +108,8 @@ def find(
 def objects(caller: Called, node: NamedDependency[Node], paging: Paged) -> FoundShown:
     """List the objects that are held, the newest first, with counts by type."""
     query = Query(limit=paging.limit, after=paging.begin or None)
-    return _handed(
-        caller, node, "find", lambda: node.find(caller.viewer, query),
+    return handed(
+        caller, "find", lambda: node.find(caller.viewer, query),
         lambda found: _found(caller, query, found, paging),
         lambda found: [(one.collection, one.added) for one in found.hits],
     )  # fmt: skip
@@ -249,59 +247,10 @@ def take_in(
 
 def _read(caller: Caller, node: Node, identifier: str, modified: str | None, show: Callable[[ObjectRead], T]) -> T:
     at = moments(modified)
-    return _handed(
-        caller, node, "object", lambda: node.reading.object(caller.viewer, identifier, at), show,
+    return handed(
+        caller, "object", lambda: node.reading.object(caller.viewer, identifier, at), show,
         lambda found: [(place.collection, place.added) for each in found.versions for place in each.places],
     )  # fmt: skip
-
-
-def _handed(
-    caller: Caller, node: Node, view: str, read: Callable[[], U], show: Callable[[U], T],
-    places: Callable[[U], Iterable[tuple[str, int]]],
-) -> T:  # fmt: skip
-    """Show what was read; what goes to a partner is remembered before (law 8), and read again when something of it was
-    taken back meanwhile."""
-    for _ in range(_ATTEMPTS):
-        # How they stand before anything is read: what is taken back while it is read is noticed by that.
-        known = _standing(caller)
-        found = read()
-        shown = show(found)
-        if _remembered(caller, known, view, places(found), shown):
-            return shown
-    raise Unavailable("What is served here is being taken back.", advice="Try again in a moment.")
-
-
-def _standing(caller: Caller) -> dict[str, Collection]:
-    """The collections of a partner by id, as they stand now; nothing for anybody else."""
-    if caller.view is None or not caller.is_partner:
-        return {}
-    return {one.collection.id: one.collection for one in caller.view.collections()}
-
-
-def _remembered(
-    caller: Caller, known: Mapping[str, Collection], view: str, places: Iterable[tuple[str, int]], shown: object
-) -> bool:
-    reader = caller.view
-    if reader is None or not caller.is_partner:
-        return True
-    added: dict[str, list[int]] = {}
-    for collection, at in places:
-        added.setdefault(collection, []).append(at)
-    if not added.keys() <= known.keys():
-        return False
-    digest = hashlib.sha256(shown if isinstance(shown, bytes) else msgspec.json.encode(shown)).digest()
-    futures = [
-        reader.deliver(
-            Delivery(
-                collection=known[collection], key=reader.reader.id, view=view, after=0,
-                first=min(each), last=max(each), count=len(each), digest=lambda: digest, whole=False,
-            )
-        )
-        for collection, each in added.items()
-    ]  # fmt: skip
-    # Each is waited for, whatever the one before it has given.
-    outcomes = [each.result() for each in futures]
-    return all(outcomes)
 
 
 def _writable(caller: Caller, node: Node, reference: str) -> Collection:

@@ -28,6 +28,7 @@ from titian.web.api.problem import MEDIA_TYPE, Problem
 from titian.web.api.recalls import recall_routes
 from titian.web.api.releases import release_routes
 from titian.web.api.route import NEEDS
+from titian.web.api.screening import screening_routes
 from titian.web.api.shapes import Wish
 
 PATH: Final = "/api/v1"
@@ -45,7 +46,7 @@ def routes() -> list[ControllerRouterHandler]:
     """Every route of the API that is described."""
     return [
         *object_routes(), *agreement_routes(), *release_routes(), *recall_routes(), *arrival_routes(),
-        *ledger_routes(), *administration_routes(), *job_routes(),
+        *ledger_routes(), *administration_routes(), *job_routes(), *screening_routes(),
     ]  # fmt: skip
 
 

@@ -87,6 +87,18 @@ PROPERTIES: Final = {
     "replaced_by_refs": N_("Replaced by"), "response": N_("Answer"), "passed_on": N_("Passed on to"),
     "recall_ref": N_("Recall"), "alias": N_("Alias"), "kind": N_("Kind"), "releasable_to": N_("Releasable to"),
     "expires": N_("Ends"), "attribution": N_("Naming of the source"), "text": N_("Text"),
+    "address": N_("Address"), "network": N_("Network"), "hash": N_("Transaction"),
+    "index": N_("Position in the transaction"), "currency": N_("Currency"), "at": N_("At"), "contract": N_("Contract"),
+    "token_id": N_("Token"), "iban": N_("IBAN"), "bank_code": N_("Code of the bank"), "bic": N_("BIC"),
+    "institution": N_("Institution"), "holder": N_("Holder"), "registration": N_("Registration"),
+    "remote_id": N_("Remote ID"), "manufacturer": N_("Manufacturer"), "model": N_("Model"),
+    "operator_id": N_("Number of the operator"), "platform": N_("Platform"), "algorithm": N_("Algorithm"),
+    "media_type": N_("Media type"), "quality": N_("Quality"), "file_ref": N_("File"), "births": N_("Born"),
+    "countries": N_("Countries"), "documents": N_("Documents"), "names": N_("Other names"), "script": N_("Script"),
+    "registrations": N_("Registrations"), "register": N_("Register"), "content_refs": N_("Content"),
+    "addressed_ref": N_("Addressed to"), "designations": N_("Designated by"), "legal_basis": N_("Legal basis"),
+    "state": N_("State"), "history": N_("History"), "by_ref": N_("By"), "referral_ref": N_("Referral"),
+    "reference": N_("Reference"), "source": N_("Source"),
     "determination": N_("Determination"), "investigation_status": N_("Investigation"), "impact": N_("Impact"),
 }  # fmt: skip
 """Property of STIX 2.1, or of an extension of ours, to its name."""

@@ -41,6 +41,7 @@ POLICY: Final = (
 NAVIGATION: Final[tuple[tuple[str, str, Permission, str], ...]] = (
     ("/", N_("Today"), Permission.READ, "waiting"),
     ("/find", N_("Find"), Permission.READ, ""),
+    ("/screening", N_("Screening"), Permission.READ, ""),
     ("/write", N_("Write"), Permission.WRITE, ""),
     ("/release", N_("Release"), Permission.PREVIEW, "approvals"),
     ("/recalls", N_("Recalls"), Permission.READ, "recalls"),

@@ -21,6 +21,7 @@ from titian.web.console.ledger import ledger_routes
 from titian.web.console.objects import objects_routes
 from titian.web.console.recalls import recalls_routes
 from titian.web.console.release import release_routes
+from titian.web.console.screening import screening_routes
 from titian.web.console.sightings import sightings_routes
 from titian.web.console.sign_in import sign_in_routes
 from titian.web.console.today import today_routes
@@ -38,6 +39,7 @@ _PAGES: Final = (
     objects_routes,
     recalls_routes,
     release_routes,
+    screening_routes,
     sightings_routes,
     sign_in_routes,
     today_routes,

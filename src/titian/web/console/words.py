@@ -31,6 +31,10 @@ TYPES: Final = {
     "agreement": N_("Agreement"), "dialogue": N_("Dialogue"), "commitment": N_("Commitment"),
     "recall": N_("Recall"), "recall-answer": N_("Answer to a recall"), "consent": N_("Consent"),
     "uav": N_("Drone"), "taxonomy-term": N_("Taxonomy term"),
+    "wallet": N_("Wallet"), "transfer": N_("Transfer"), "nft": N_("NFT"), "bank-account": N_("Bank account"),
+    "phone-number": N_("Phone number"), "drone": N_("Single drone"), "social-account": N_("Social media account"),
+    "media-hash": N_("Hash of a picture or film"), "referral": N_("Referral"),
+    "referral-answer": N_("Answer to a referral"),
 }  # fmt: skip
 """What the types of STIX 2.1 and of our extensions are called."""
 

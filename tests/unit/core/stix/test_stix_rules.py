@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from samples import EXTENSION, FILE, ID, IDENTITY, LATER, MARKING, SHA_256, TIME, TYPES, raw, sample
 
+from titian.core.extension_objects import make_observable, with_facts
+from titian.core.referral import Designation, refer, write_referral
 from titian.core.stix import describe_rules, examine
+from titian.core.stix.extension_parts import PERSON_FACTS_EXTENSION, REFERRAL_ANSWER_EXTENSION, WALLET_EXTENSION
 
 _TLP_GREEN = {
     "id": "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da",
@@ -173,6 +176,60 @@ BREAKS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("wrong-type", "$.kill_chain_phases[0].phase_name", "2.11",
      sample("tool", kill_chain_phases=[{"kill_chain_name": "k", "phase_name": ["p"]}])),
     ("wrong-type", "$.hashes['MD5']", "6.7", sample("file", hashes={"MD5": 1})),
+]  # fmt: skip
+
+
+def ours(kind: str, properties: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """An observable of our extensions, with something changed."""
+    return make_observable(kind, properties) | changes
+
+
+def person(**facts: Any) -> dict[str, Any]:
+    made = with_facts(sample("identity"), {"births": ["1970"]})
+    made["extensions"] = {PERSON_FACTS_EXTENSION: {"extension_type": "property-extension", **facts}}
+    return made
+
+
+def referral(**changes: Any) -> dict[str, Any]:
+    made = refer(
+        ["url--00000000-0000-5000-8000-000000000001"], by=IDENTITY, addressed=IDENTITY, at=0, legal_basis=["Act"],
+        designations=[Designation(source="list", name="List")], random=bytes,
+    )  # fmt: skip
+    value: dict[str, Any] = json.loads(write_referral(made))
+    return value | changes
+
+
+_WALLET, _IBAN = {"address": "abc"}, "DE89370400440532013000"
+_STEP = {"state": "kept", "at": "1970-01-01T00:00:00Z", "reason": "So."}
+_ANSWER = {
+    "type": "referral-answer", "id": "referral-answer--00000000-0000-4000-8000-000000000001", "spec_version": "2.1",
+    "created": TIME, "modified": TIME, "created_by_ref": IDENTITY, "response": "kept",
+    "referral_ref": "referral--00000000-0000-4000-8000-000000000000",
+    "extensions": {REFERRAL_ANSWER_EXTENSION: {"extension_type": "new-sdo"}},
+}  # fmt: skip
+BREAKS += [
+    ("unknown-property", "$.owner", "7.3", ours("wallet", _WALLET, owner="x")),
+    ("declared-type", f"$.extensions['{WALLET_EXTENSION}']", "7.3",
+     ours("wallet", _WALLET, extensions={WALLET_EXTENSION: {"extension_type": "new-sdo"}})),
+    ("code-form", "$.address", "7.3", ours("wallet", _WALLET, address="a b")),
+    ("address-case", "$.address", "7.3", ours("wallet", _WALLET, address="0x" + "AB" * 20)),
+    ("short-word", "$.network", "7.3", ours("wallet", _WALLET, network="Bitcoin")),
+    ("amount-form", "$.value", "7.3", ours("transfer", {"hash": "ab"}, value="1e9")),
+    ("currency", "$.currency", "7.3", ours("transfer", {"hash": "ab"}, value="1", currency="two words")),
+    ("iban-form", "$.iban", "7.3", ours("bank-account", {"iban": _IBAN}, iban="DE89 3704")),
+    ("iban-checksum", "$.iban", "7.3", ours("bank-account", {"iban": _IBAN}, iban=_IBAN.replace("89", "88", 1))),
+    ("bic-form", "$.bic", "7.3", ours("bank-account", {"iban": _IBAN}, bic="COBA")),
+    ("country-code", "$.country", "7.3", ours("bank-account", {"number": "1"}, country="Japan")),
+    ("phone-form", "$.value", "7.3", ours("phone-number", {"value": "+62211"}, value="0211")),
+    ("media-hash-form", "$.value", "7.3", ours("media-hash", {"algorithm": "tmk", "value": "a"}, algorithm="pdq")),
+    ("hash-text", "$.value", "7.3", ours("media-hash", {"algorithm": "tmk", "value": "a"}, value="a b")),
+    ("partial-date", f"$.extensions['{PERSON_FACTS_EXTENSION}'].births[0]", "7.3", person(births=["May 1970"])),
+    ("script-code", f"$.extensions['{PERSON_FACTS_EXTENSION}'].names[0].script", "7.3",
+     person(names=[{"name": "A", "script": "latin"}])),
+    ("referral-state", "$.state", "7.3", referral(state="lost")),
+    ("referral-history", "$.state", "7.3", referral(state="kept")),
+    ("referral-history", "$.history[0].state", "7.3", referral(state="kept", history=[_STEP])),
+    ("referral-reason", "$.reason", "7.3", _ANSWER),
 ]  # fmt: skip
 
 TEXTS = {

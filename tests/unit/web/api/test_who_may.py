@@ -29,6 +29,9 @@ PERSONS: Final = "arum"
 INSIDE: Final = PERSONS + "A"
 WHO: Final = {
     "GET /find": ANYONE,
+    "GET /screen": ANYONE,
+    "POST /screen": ANYONE,
+    "POST /screen/stream": ANYONE,
     "GET /objects": ANYONE,
     "GET /objects/{identifier}": ANYONE,
     "GET /objects/{identifier}/raw": ANYONE,
