@@ -119,6 +119,8 @@ SCREENS: Final = (
            _at("/sign-in")),
     Screen("today", "Today", "What arrived, what waits, how the partners' nodes are, and what flowed in a month.",
            "releaser-one", _today),
+    Screen("screening", "Screening", "A list of wallets, addresses, names or images: what is known of each, from whom, "
+           "and what may be done with it.", "analyst-one", _at("/screening")),
     Screen("find", "Find", "One box over everything held, with filters; where words were found is marked.",
            "analyst-one", _at("/find?q=drone")),
     Screen("object", "An object", "Readable, with its markings in words, where it comes from, and what it refers to.",

@@ -30,6 +30,7 @@ from titian.web.api.routes import api_router
 from titian.web.console.failures import console_error
 from titian.web.console.guard import Guard
 from titian.web.console.routes import console_router
+from titian.web.console.screening_results import Results
 from titian.web.errors import handle_error, is_machines
 from titian.web.front import Front
 from titian.web.ledger import ledger_router
@@ -123,6 +124,7 @@ class PendingWorker:
                         log.warning("a recall is overdue", recall=late.recall.id, party=late.party)
                     self._node.retention.tick()
                     self._node.release.run_standing()
+                    Results(self._node.home, self._node.store.clock).sweep()
                     self._node.store.database.relax()
                     _trim()
                 while self._node.receive.work_off(self._stop.is_set) and not self._stop.is_set():
