@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -24,6 +24,7 @@ NewKey = Callable[..., Key]
 As = Callable[[Key | None], Taxii]
 
 _log_start = pytest.StashKey[int]()
+_names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +35,66 @@ def cli() -> Iterator[WarmCli]:
     warm.close()
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
-def node(request: pytest.FixtureRequest, cli: WarmCli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A running node for each backend, shared by all tests: make a collection of your own in it."""
-    server: PostgresServer | None = None
-    if request.param.startswith("postgresql"):
-        server = request.getfixturevalue("postgresql")
-    running = Node(
-        tmp_path_factory.mktemp("node") / "home",
-        cli,
-        database=server.new_database() if server else None,
-        workers=2 if server else 1,
-    )
-    running.init().serve()
+class Shared:
+    """A running node, and what is made in it once for all tests."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.keys: dict[str, Key] = {}
+        self.large: tuple[Collection, list[Object]] | None = None
+        self._maker = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[Collection]] = deque()
+
+    def add_collection(self, *options: str, alias: str | None = None) -> Collection:
+        return self.node.add_collection(f"collection-{next(_names)}", *options, alias=alias)
+
+    def collection(self) -> Collection:
+        """A plain collection, made ahead of the test that wants it: half of the suite's time otherwise."""
+        while len(self._waiting) < 7:
+            self._waiting.append(self._maker.submit(self.add_collection))
+        return self._waiting.popleft().result()
+
+    def stop(self) -> None:
+        self._maker.shutdown(cancel_futures=True)
+        self.node.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_nodes(postgresql: PostgresServer) -> Iterator[dict[str, Shared]]:
+    """The nodes that run, by backend. They outlive a change of backend, of which there are two in each file.
+
+    The server of the database is asked for first, so that it ends last.
+    """
+    running: dict[str, Shared] = {}
     yield running
-    running.stop()
+    for each in running.values():
+        each.stop()
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def shared(
+    request: pytest.FixtureRequest, cli: WarmCli, tmp_path_factory: pytest.TempPathFactory,
+    shared_nodes: dict[str, Shared],
+) -> Shared:  # fmt: skip
+    if request.param not in shared_nodes:
+        server: PostgresServer | None = None
+        if request.param.startswith("postgresql"):
+            server = request.getfixturevalue("postgresql")
+        node = Node(
+            tmp_path_factory.mktemp("node") / "home",
+            cli,
+            database=server.new_database() if server else None,
+            workers=2 if server else 1,
+        )
+        node.init().serve()
+        shared_nodes[request.param] = Shared(node)
+    return shared_nodes[request.param]
+
+
+@pytest.fixture(scope="session")
+def node(shared: Shared) -> Node:
+    """A running node for each backend, shared by all tests: make a collection of your own in it."""
+    return shared.node
 
 
 @pytest.fixture
@@ -83,37 +129,17 @@ def scattered() -> Iterator[httpx.Client]:
         yield client
 
 
-_names = itertools.count(1)
-
-
 @pytest.fixture(scope="session")
-def new_collection(node: Node) -> NewCollection:
+def new_collection(shared: Shared) -> NewCollection:
     """Makes a collection on the shared node: `new_collection("--inbox", alias="drop")`."""
 
-    def make(*options: str, alias: str | None = None) -> Collection:
-        return node.add_collection(f"collection-{next(_names)}", *options, alias=alias)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def ahead(new_collection: NewCollection) -> Iterator[Callable[[], Collection]]:
-    """Makes plain collections ahead of the tests that will want one: half of the suite's time otherwise."""
-    with ThreadPoolExecutor(1) as maker:
-        waiting = deque(maker.submit(new_collection) for _ in range(6))
-
-        def take() -> Collection:
-            waiting.append(maker.submit(new_collection))
-            return waiting.popleft().result()
-
-        yield take
-        maker.shutdown(cancel_futures=True)
+    return shared.add_collection
 
 
 @pytest.fixture
-def collection(ahead: Callable[[], Collection]) -> Collection:
+def collection(shared: Shared) -> Collection:
     """A fresh collection that a writer may read and write."""
-    return ahead()
+    return shared.collection()
 
 
 @pytest.fixture(scope="session")
@@ -127,9 +153,11 @@ def new_key(node: Node) -> NewKey:
 
 
 @pytest.fixture(scope="session")
-def keys(new_key: NewKey) -> dict[str, Key]:
+def keys(shared: Shared, new_key: NewKey) -> dict[str, Key]:
     """One key for each role, for every collection."""
-    return {role: new_key(role) for role in ("reader", "writer", "admin")}
+    if not shared.keys:
+        shared.keys.update({role: new_key(role) for role in ("reader", "writer", "admin")})
+    return shared.keys
 
 
 @pytest.fixture(scope="session")
@@ -161,13 +189,15 @@ def stranger(acting_as: As) -> Taxii:
 
 
 @pytest.fixture(scope="session")
-def large(writer: Taxii, new_collection: NewCollection) -> tuple[Collection, list[Object]]:
+def large(shared: Shared, writer: Taxii) -> tuple[Collection, list[Object]]:
     """A collection of 5,200 objects, more than any page may hold."""
-    made = new_collection()
-    objects = [malware() for _ in range(5200)]
-    for start in range(0, len(objects), 1300):
-        writer.add(made, *objects[start : start + 1300])
-    return made, objects
+    if shared.large is None:
+        made = shared.add_collection()
+        objects = [malware() for _ in range(5200)]
+        for start in range(0, len(objects), 1300):
+            writer.add(made, *objects[start : start + 1300])
+        shared.large = made, objects
+    return shared.large
 
 
 # A failing test shows what the node wrote meanwhile.

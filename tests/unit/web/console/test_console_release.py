@@ -80,7 +80,7 @@ def test_what_is_redacted_is_named(desk: ConsoleDesk) -> None:
     desk.bench.hold(shown, secret, told)
     desk.sign_in("analyst-one")
     text = desk.page(preview(desk, told["id"], "japan")).text
-    assert "redacted without object_refs.[1]" in text
+    assert "redacted without Objects" in text
     assert "1 object is withheld" in text
 
 
