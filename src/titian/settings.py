@@ -92,6 +92,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_hosts: Annotated[
         tuple[str, ...], Meta(description="Other hosts of the provider: those of its token endpoint and its keys.")
     ] = ()
+    console: Annotated[
+        bool, Meta(description="Whether this node has pages for people and the JSON API, and not TAXII alone.")
+    ] = True
     language: Annotated[
         str, Meta(description="Language of the console where neither the person nor the browser names one.")
     ] = "en"
@@ -214,6 +217,8 @@ def _typed(text: str, kind: Any) -> object:
     """A value from the environment, of the kind its setting wants where it is written so."""
     if get_origin(kind) is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
+    if kind is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
     if kind is int and text.isascii() and text.isdigit():
         return int(text)
     return text

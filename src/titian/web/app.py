@@ -198,12 +198,15 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
     def provide_caller(request: Request[Any, Any, Any]) -> PartnerView:
         return door.admit(request, taxii=False)
 
+    console = node.settings.console
+
     def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         # Where nothing is, a program is told in TAXII's words, a browser by a page.
         nowhere = isinstance(error, NotFoundException) and "text/html" not in request.headers.get("accept", "")
-        if is_machines(request.scope["path"]) or (nowhere and not request.scope["path"].startswith("/api/")):
+        api = request.scope["path"].startswith("/api/")
+        if not console or is_machines(request.scope["path"]) or (nowhere and not api):
             return handle_error(request, error)
-        if request.scope["path"].startswith("/api/"):
+        if api:
             return problem(request, error)
         return console_error(guard, request, error)
 
@@ -232,9 +235,7 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
             witness_router(),
             health,
             metrics,
-            static_file,
-            api_router(node, guard, door),
-            console_router(node, guard),
+            *((static_file, api_router(node, guard, door), console_router(node, guard)) if console else ()),
         ],
         dependencies={
             "visit": Provide(provide_visit, sync_to_thread=False),
