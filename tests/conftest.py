@@ -40,7 +40,7 @@ def schema_at_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     made = tmp_path_factory.mktemp("schema") / "empty.db"
 
     def migrate(database: Database, to: str = "head") -> None:
-        if not isinstance(database, SqliteDatabase) or database.path.exists():
+        if not isinstance(database, SqliteDatabase) or not database._create or database.path.exists():
             real(database, to)
             return
         if not made.exists():

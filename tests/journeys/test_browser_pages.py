@@ -95,7 +95,8 @@ def test_no_link_is_dead(reached: dict[str, Screens]) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_screens_are_whole(browser: Any, node: Node, told: Demo, found: AT, language: str) -> None:
-    """Every screen in English, light and dark; in each other language once, every other one in the dark."""
+    """Every screen in English, light and dark; in each other language once, every other one in the dark, and a third of
+    them before axe: what it finds is seldom a matter of the language, and each screen meets it in two."""
     wrong = []
     dark = LANGUAGES.index(language) % 2 == 1
     for name in READERS:
@@ -105,8 +106,9 @@ def test_screens_are_whole(browser: Any, node: Node, told: Demo, found: AT, lang
         with person(
             browser, node.url, told.sessions[name], language=language, color_scheme="dark" if dark else "light"
         ) as reader:
-            for path in mine:
-                wrong += [f"{path}: {one}" for one in _amiss(reader, path, language)]
+            for number, path in enumerate(mine):
+                closely = language == "en" or number % 3 == LANGUAGES.index(language) % 3
+                wrong += [f"{path}: {one}" for one in _amiss(reader, path, language, closely)]
     assert wrong == [], "\n".join(wrong)
 
 
@@ -115,14 +117,15 @@ def _tells(screen: str) -> bool:
     return not screen.startswith("/write/incident-")
 
 
-def _amiss(reader: Person, path: str, language: str) -> Iterator[str]:
-    """What is wrong with a page: to axe, in its headings, and on a telephone."""
+def _amiss(reader: Person, path: str, language: str, closely: bool) -> Iterator[str]:
+    """What is wrong with a page: to axe, if it is looked at closely, in its headings, and on a telephone."""
     page = reader.go(path)
     if page.get_attribute("html", "lang") != language:
         yield f"its language is {page.get_attribute('html', 'lang')}"
     if (count := page.locator("h1").count()) != 1:
         yield f"it has {count} first headings"
-    yield from axe(page)
+    if closely:
+        yield from axe(page)
     if language == "en":
         page.emulate_media(color_scheme="dark")
         yield from (f"dark: {one}" for one in axe(page, "color-contrast"))
