@@ -133,10 +133,7 @@ def screen(request: AnyRequest, caller: Called, node: NamedDependency[Node], dat
     """Ask what is known about up to 100,000 values. Nothing that was asked is kept."""
     question = _read(request.scope["state"][BODY])
     asked = [_asked(one, question.kind) for one in question.values]
-    how = How(
-        purpose=None if question.purpose is None else question.purpose.value, threshold=question.threshold,
-        region=question.region, most=question.most,
-    )  # fmt: skip
+    how = _how(question)
     rows = _answered(caller, node, asked, how)
     return Answer(known=sum(bool(row.hits) for row in rows), rows=rows)
 
@@ -161,10 +158,7 @@ def screen_stream(request: AnyRequest, caller: Called, node: NamedDependency[Nod
     """The same, each row on a line of its own as soon as it is known. An error on the way is the last line."""
     question = _read(request.scope["state"][BODY])
     asked = (_asked(one, question.kind) for one in question.values)
-    how = How(
-        purpose=None if question.purpose is None else question.purpose.value, threshold=question.threshold,
-        region=question.region, most=question.most,
-    )  # fmt: skip
+    how = _how(question)
     return Stream(_lines(caller, node, asked, how), media_type="application/x-ndjson")
 
 
@@ -217,6 +211,13 @@ def _read(body: bytes) -> Question:
         raise InvalidInput(f"The body does not fit: {error}.") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidInput("The body is no JSON that this can read.", advice=str(error)[:200]) from None
+
+
+def _how(question: Question) -> How:
+    return How(
+        purpose=None if question.purpose is None else question.purpose.value, threshold=question.threshold,
+        region=question.region, most=question.most,
+    )  # fmt: skip
 
 
 def _kind(text: str) -> ValueKind | None:
