@@ -6,8 +6,6 @@ images a second time, which changes no answer. What is torn or foreign is made a
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import numpy as np
 from titian.core.errors import Unavailable, UnreadableFile
 from titian.core.screening import Batch, HeldName, Scope, Value, ValueKind
 from titian.screen.exact import Index, address_words, prefixes_of, read_network
+from titian.screen.exact.lock import locked
 from titian.screen.media import HammingFolder, HammingIndex, read_hashes
 from titian.screen.names import NameIndex
 from titian.screen.ports import Log
@@ -28,7 +27,6 @@ BATCH: Final = 5_000
 """Objects that are indexed at one time."""
 WAIT: Final = 30.0
 """Seconds to wait for another process that indexes."""
-_PAUSE: Final = 0.02
 
 
 def signed(number: int) -> int:
@@ -136,19 +134,7 @@ class Indexes:
 
     @contextmanager
     def _alone(self, seconds: float) -> Iterator[None]:
-        until = time.monotonic() + seconds
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= until:
-                        raise Unavailable(
-                            "Another process indexes what is held.", advice="Try again in a while."
-                        ) from None
-                    time.sleep(_PAUSE)
+        with locked(self._folder / "lock", seconds) as alone:
+            if not alone:
+                raise Unavailable("Another process indexes what is held.", advice="Try again in a while.")
             yield
-        finally:
-            os.close(descriptor)

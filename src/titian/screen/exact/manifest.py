@@ -12,6 +12,7 @@ import msgspec
 from titian.screen.exact.containment import NO_PREFIXES, Prefixes
 from titian.screen.exact.digests import Digester
 from titian.screen.exact.layout import damaged
+from titian.screen.folders import sync_folder
 
 MANIFEST: Final = "manifest.json"
 _NEW: Final = "manifest.new"
@@ -82,15 +83,6 @@ def replace_manifest(folder: Path, manifest: Manifest, digester: Digester) -> No
         os.fsync(stream.fileno())
     os.replace(new, folder / MANIFEST)
     sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make durable which names a folder holds: without it a power loss can undo a rename."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _encoded(manifest: Manifest, digester: Digester) -> bytes:

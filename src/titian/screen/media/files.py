@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titian.core.errors import InvalidInput, UnreadableFile
+from titian.screen.folders import sync_folder
 from titian.screen.media.index import HammingIndex
 from titian.screen.media.segment import CHUNKS, FLAT, KEYS, Numbers, Segment, Tables, make, merged
 from titian.screen.media.words import Words, checked
@@ -158,7 +159,7 @@ class HammingFolder:
             path.replace(self._folder / span.name)
         finally:
             path.unlink(missing_ok=True)
-        _sync(self._folder)
+        sync_folder(self._folder)
 
     def _sweep(self, keep: list[_Span]) -> None:
         """Remove the files that are not in the chain, and what a writer that died left."""
@@ -167,7 +168,7 @@ class HammingFolder:
             ours = _NAME.fullmatch(name) or (name.startswith(".pdq-") and name.endswith(".new"))
             if ours and name not in names:
                 (self._folder / name).unlink(missing_ok=True)
-        _sync(self._folder)
+        sync_folder(self._folder)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -175,14 +176,6 @@ class HammingFolder:
         with (self._folder / ".lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _arrays(distinct: int, numbers: int, tables: bool) -> list[tuple[str, type[np.generic], tuple[int, ...]]]:

@@ -20,6 +20,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from titian.screen.folders import sync_folder
+
 MAGIC: Final = b"TITIANNM"
 VERSION: Final = 1
 _HEAD: Final = struct.Struct("<8sIIQ16s")
@@ -62,7 +64,7 @@ def write(path: Path, arrays: Arrays, rules: int) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _pieces(contents: bytes, arrays: Arrays) -> list[bytes]:
@@ -71,14 +73,6 @@ def _pieces(contents: bytes, arrays: Arrays) -> list[bytes]:
         found.append(np.ascontiguousarray(array).tobytes())
         found.append(bytes(-array.nbytes % _ALIGN))
     return found
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read(path: Path, rules: int) -> dict[str, NDArray[Any]] | None:
