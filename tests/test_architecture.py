@@ -63,6 +63,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("titian.web.serve", "titian.web.worker"): "each worker is a fresh interpreter, told what to load",
     ("titian.wire.formats", "titian.wire.misp"): "misp-stix takes most of a second to load",
     ("titian.screen.opening", "titian.screen.desk"): "half a second and 60 MB that only who screens pays",
+    ("titian.screen.opening", "titian.screen.match*"): "the same, and libsodium besides: only who matches pays",
     ("titian.screen.names.japanese", "sudachipy"): "an extra: only who screens for Japanese names in kanji needs it",
     ("titian.screen.media.libraries", "PIL.*"): "an extra: only who hashes files needs it",
     ("titian.screen.media.libraries", "pdqhash"): "an extra: only who hashes files needs it",

@@ -7,7 +7,8 @@ cannot grow into the object that knows everything.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -18,6 +19,7 @@ from titian.core.arrival import Arrival
 from titian.core.bundling import Correspondent, correspondent
 from titian.core.collection import Appended, Collection, Incoming
 from titian.core.errors import NotFound
+from titian.core.matching import Between, Partner
 from titian.core.notes import SignatureType
 from titian.core.signing import NamedSigner, Role, witness_name
 from titian.exchange.agree import Agree
@@ -28,6 +30,7 @@ from titian.exchange.glance import Glance
 from titian.exchange.hold import Hold
 from titian.exchange.ledger_verbs import Inspect
 from titian.exchange.mark import Mark
+from titian.exchange.offerable import Offering
 from titian.exchange.recall import Recalls
 from titian.exchange.recall_received import answered, received
 from titian.exchange.receive import Receive
@@ -39,7 +42,8 @@ from titian.exchange.subscribe import Subscribe
 from titian.exchange.withdraw import Withdraw, follow, narrowed
 from titian.exchange.witness import Witness
 from titian.exchange.write import Write
-from titian.screen.opening import Screening
+from titian.screen.match_ports import Quotas
+from titian.screen.opening import Matchmaking, Screening
 from titian.settings import FILE, Settings, read_settings
 from titian.store.acts import Acts
 from titian.store.admin import Collections, Keys
@@ -60,6 +64,7 @@ from titian.store.intake import StoreIntake
 from titian.store.job_runner import JobRunner
 from titian.store.ledger_book import LedgerBook, key_changed
 from titian.store.ledger_desk import LedgerDesk
+from titian.store.matches import Matches
 from titian.store.peer_ledgers import PeerLedgers
 from titian.store.peers import Peers
 from titian.store.people import People
@@ -125,6 +130,8 @@ class Node(msgspec.Struct, frozen=True):
     find: Find
     reading: Reading
     screen: Screening
+    match: Matchmaking
+    matches: Matches
     receive: Receive
     intake: StoreIntake
     deliveries: Deliveries
@@ -215,8 +222,17 @@ def open_node(
     identity = store.node.identity
     witness = Witness(peer_ledgers, lambda: (witness_name(identity), signing.signers(None, Role.WITNESS, clock())[0]))
     deliveries = Deliveries(store, committer)
+    log = ScreeningLog(store, withdraw.tick, lambda party: agree.read().label(party))
+    screening = Screening(log, home / SCREENING, store.node.secret)
+    matches = Matches(store, gate)
     back = WayBack(store, deliveries, withdraw.check_leaving)
     subscribe = Subscribe(subscriptions, arrivals, arrive, witness, back, peers, connect)
+
+    @contextmanager
+    def reach(between: Between) -> Iterator[Partner]:
+        with subscribe.reach(between.agreement, between.party) as link:
+            yield link.matching()
+
     return Node(
         home=home,
         settings=settings,
@@ -260,10 +276,17 @@ def open_node(
         flows=Flows(store),
         find=find,
         reading=Reading(store, find),
-        screen=Screening(
-            ScreeningLog(store, withdraw.tick, lambda party: agree.read().label(party)),
-            home / SCREENING,
-            store.node.secret,
+        screen=screening,
+        matches=matches,
+        match=Matchmaking(
+            log,
+            screening,
+            book=matches,
+            offering=Offering(gate),
+            reach=reach,
+            seed=store.node.secret,
+            identify=lambda reference: collections.find(reference).id,
+            quotas=Quotas(usual=settings.match_values_per_day, listed=settings.match_listable_values_per_day),
         ),
         receive=Receive(intake, clock),
         intake=intake,

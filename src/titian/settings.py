@@ -104,6 +104,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sign_ins_per_minute: Annotated[
         int, Meta(ge=1, description="Attempts to sign in from one address in a minute before it is told to wait.")
     ] = 20
+    match_values_per_day: Annotated[
+        int, Meta(ge=0, description="Values of one kind that one partner may ask about in a day by private matching.")
+    ] = 1_000_000
+    match_listable_values_per_day: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="The same for kinds of which every value can be listed: phone numbers, bank accounts, IP "
+            "addresses.",
+        ),
+    ] = 10_000
     log_level: Annotated[
         str,
         Meta(pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning, error."),

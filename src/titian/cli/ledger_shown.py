@@ -157,6 +157,8 @@ def sentence(entry: Entry, register: Reading) -> str:
             return f"{objects} recalled, {said.get('reason')} ({said.get('recall')})"
         case Kind.ANSWER:
             return f"recall answered: {said.get('response')} ({said.get('recall')})"
+        case Kind.MATCH:
+            return _matched(said)
         case Kind.AGREEMENT:
             return "the agreement as it was signed" if "version" in said else "when the party may read"
         case Kind.KEY:
@@ -167,6 +169,18 @@ def sentence(entry: Entry, register: Reading) -> str:
             return f"{said.get('person')}: {said.get('act')} {said.get('subject')}{because}"
         case Kind.FILLER:
             return "nothing: it hides how much else there is"
+
+
+def _matched(said: dict[str, Any]) -> str:
+    """What an entry says of private matching: how much, never what."""
+    what = {
+        "offered": "offered", "handed": "an offer handed over", "withdrawn": "an offer withdrawn",
+        "answered": "answered", "finished": "answered to the end", "asked": "asked", "done": "asked to the end",
+        "broken": "asked, and broken off",
+    }.get(str(said.get("what")), str(said.get("what")))  # fmt: skip
+    asked = f", {said['asked']:,} asked" if isinstance(said.get("asked"), int) else ""
+    offered = f", {said['offered']:,} offered" if isinstance(said.get("offered"), int) else ""
+    return f"private matching {what}: {said.get('kind')}, {said.get('mode')}{asked}{offered}"
 
 
 def whom(entry: Entry, register: Reading) -> str:

@@ -43,6 +43,8 @@ class Kind(StrEnum):
     """Recipients were asked to give something back."""
     ANSWER = "answer"
     """A recipient answered a recall."""
+    MATCH = "match"
+    """Two parties compared what they know, privately: that they did, and how much; never what."""
     AGREEMENT = "agreement"
     """An agreement, or who is in it, changed."""
     KEY = "key"

@@ -30,7 +30,7 @@ from titian.exchange.seen import Preview as Preview
 from titian.exchange.seen import Seen as Seen
 from titian.exchange.seen import changed_since, told_by
 
-_UNDISCUSSED: Final = frozenset({Tlp.CLEAR, Tlp.GREEN})
+UNDISCUSSED: Final = frozenset({Tlp.CLEAR, Tlp.GREEN})
 """Levels that may go without a second person, if nothing else asks for one."""
 
 
@@ -335,7 +335,6 @@ def project_for(
 
     Where nothing is withheld that a text could name, there is nothing to search for, and the answer is found at once.
     """
-    survey = chosen.survey
     seen: dict[str, Seen] = {}
     searched: dict[str, Projection] = {}
 
@@ -345,15 +344,7 @@ def project_for(
         found(seen[party])
 
     for party in parties:
-        terms = terms_for(
-            directory, agreement, party, purposes=None if purposes is None else frozenset(purposes), at=session.at
-        )
-        shown = session.shown(session.released(agreement.id, party), survey.outside(), survey.facts.keys())
-        shown = msgspec.structs.replace(shown, known=session.sent_by(party, survey.named_by(directory.own)))
-        projection = project(
-            survey, chosen.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
-            support=chosen.support, barred=barred(session.recalls, agreement.id, party, survey.facts),
-        )  # fmt: skip
+        projection = projected(session, directory, agreement, chosen, party, purposes)
         if keeps_secrets(projection):
             searched[party] = projection
         else:
@@ -362,6 +353,27 @@ def project_for(
     for (party, projection), told in zip(searched.items(), mentions, strict=True):
         see(party, projection, told)
     return [seen[party] for party in parties]
+
+
+def projected(
+    session: Session,
+    directory: Directory,
+    agreement: Agreement,
+    chosen: Chosen,
+    party: str,
+    purposes: Sequence[str] | None = None,
+) -> Projection:
+    """Project one selection for one party, as it stands now: the one gate (law 1)."""
+    survey = chosen.survey
+    terms = terms_for(
+        directory, agreement, party, purposes=None if purposes is None else frozenset(purposes), at=session.at
+    )
+    shown = session.shown(session.released(agreement.id, party), survey.outside(), survey.facts.keys())
+    shown = msgspec.structs.replace(shown, known=session.sent_by(party, survey.named_by(directory.own)))
+    return project(
+        survey, chosen.graph, terms, key=session.key(), consents=directory.consents, shown=shown,
+        support=chosen.support, barred=barred(session.recalls, agreement.id, party, survey.facts),
+    )  # fmt: skip
 
 
 def fingerprint(projection: Projection, graph: HeldGraph) -> dict[str, bytes]:
@@ -417,7 +429,7 @@ def _needs(session: Session, agreement: Agreement, seen: Sequence[Seen]) -> Iter
     for one in seen:
         if one.projection.released and not _has_released(session, agreement.id, one.party):
             yield f"It is the first release to {one.name}."
-    strict = {level.label for one in seen for level in one.projection.levels if level not in _UNDISCUSSED}
+    strict = {level.label for one in seen for level in one.projection.levels if level not in UNDISCUSSED}
     if strict:
         yield f"It holds {' and '.join(sorted(strict))}."
     if any(one.blocked for one in seen):

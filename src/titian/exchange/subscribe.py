@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from titian.core.agreement import Agreement
 from titian.core.arrival import Arrival
 from titian.core.collection import Collection
 from titian.core.errors import InvalidInput, InvalidTimestamp, NotFound, PeerUntrusted, Refused, TitianError
-from titian.core.party import Directory
+from titian.core.party import Directory, Party
 from titian.core.peer_ledger import Listed
 from titian.core.people import Actor
 from titian.core.recall import Policy
@@ -163,6 +165,21 @@ class Subscribe:
         claimed.put_down(msgspec.structs.replace(claimed.subscription.progress, paused=None), self._book.now())
         self._book.change(found.id, terms, person=actor.id, why=why)
         return self._book.find(found.id)
+
+    @contextmanager
+    def reach(self, agreement: Agreement, party: Party) -> Iterator[Link]:
+        """Connect to a partner, as the subscription to it under an agreement does.
+
+        Raises :class:`Refused` without one: then nobody knows where its node is, and has no key for it.
+        """
+        fitting = [
+            one for one in self._book.all() if (one.terms.agreement, one.terms.party) == (agreement.id, party.id)
+        ]
+        if not fitting:
+            raise Refused(f"This node has no subscription to {party.name} under {agreement.name}.",
+                          advice="It says where their node is, and has a key for it: `titian subscribe`.")  # fmt: skip
+        with self._connect(fitting[0].terms, self._book.secret(fitting[0].id)) as link:
+            yield link
 
     # ── by itself ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from titian.core.arrival import Arrival
+from titian.core.matching import Partner
 from titian.core.notes import VerifierKey
 from titian.core.peer_ledger import Listing
 from titian.core.subscription import Progress, Subscription, Terms
@@ -88,6 +89,10 @@ class Link(Protocol):
 
     def ledger(self, identifier: str) -> Ledger:
         """One of them."""
+        ...
+
+    def matching(self) -> Partner:
+        """Private matching with it."""
         ...
 
     def send(self, inbox: str, objects: Iterable[bytes]) -> Iterator[tuple[int, list[tuple[str, str]]]]:

@@ -108,8 +108,11 @@ class Screen:
                 one.tidy()
         return done
 
-    def values(self, viewer: Viewer, kind: ValueKind, told: Callable[[int], None] = lambda _: None) -> list[str]:
-        """Return every value of a kind that a viewer sees, in order: what a private match is about."""
+    def values(
+        self, viewer: Viewer, kind: ValueKind, told: Callable[[int], object] = bool, inside: Collection[str] = ()
+    ) -> list[str]:
+        """Return every value of a kind that a viewer sees, in order: what a private match is about. With ``inside``,
+        ids of collections, only those that are held there."""
         found: set[str] = set()
         done = 0
         for scope in self._log.scopes(viewer):
@@ -120,7 +123,8 @@ class Screen:
                     break
                 upto = batch.upto
                 seen = self._log.held(viewer, set(batch.numbers))
-                found |= {one.canonical for held in seen.values() for one in of_object(held.said) if one.kind is kind}
+                wanted = [held.said for held in seen.values() if not inside or held.collection in inside]
+                found |= {one.canonical for said in wanted for one in of_object(said) if one.kind is kind}
                 done += len(batch.numbers)
                 told(done)
         return sorted(found)

@@ -38,6 +38,7 @@ TABLES: Final = (
     "preferences", "acts", "ledgers", "ledger_entries",
     "ledger_tiles", "cosignatures", "signing_keys", "witnesses", "peers", "peer_ledgers", "peer_entries", "evidence",
     "subscriptions", "arrivals", "provenance", "recalls", "recall_answers", "flags", "bundles", "journals",
+    "match_offers", "match_runs",
     "search_state", "search_scopes", "search_progress", "search_left", "search_documents", "search_chunks",
     "search_terms", "search_postings",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from titian.store.journal import Journal
 from titian.store.log import Log
 from titian.store.registry import NodeRecord, read_node
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 """The newest migration: what ``alembic_version`` must hold. A test compares it with the scripts."""
 
 

@@ -34,6 +34,7 @@ from titian.web.console.screening_results import Results
 from titian.web.errors import handle_error, is_machines
 from titian.web.front import Front
 from titian.web.ledger import ledger_router
+from titian.web.matching import match_router
 from titian.web.operation import health, metrics
 from titian.web.static_files import static_file
 from titian.web.taxii import TaxiiState, Visit, taxii_router
@@ -233,6 +234,7 @@ def create_app(home: Path, *, also: tuple[str, ...] = ()) -> ASGIApp:
             taxii_router(),
             ledger_router(),
             witness_router(),
+            match_router(),
             health,
             metrics,
             *((static_file, api_router(node, guard, door), console_router(node, guard)) if console else ()),

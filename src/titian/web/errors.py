@@ -63,7 +63,7 @@ CHALLENGE: Final = 'Basic realm="titian", charset="UTF-8", Bearer realm="titian"
 _log: Final = structlog.get_logger("titian.web")
 
 
-_MACHINES: Final = frozenset({"taxii2", "ledger", "witness", "health", "metrics"})
+_MACHINES: Final = frozenset({"taxii2", "ledger", "match", "witness", "health", "metrics"})
 
 
 def is_machines(path: str) -> bool:

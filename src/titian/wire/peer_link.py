@@ -14,6 +14,7 @@ import msgspec
 from titian.core.peer_ledger import Listing
 from titian.core.subscription import Terms
 from titian.wire.ledger_client import LedgerClient, list_ledgers
+from titian.wire.match_client import MatchClient
 from titian.wire.outbound import parse_url
 from titian.wire.outbound_limits import Limits
 from titian.wire.taxii_client import TaxiiClient
@@ -44,6 +45,10 @@ class PeerLink:
     def ledger(self, identifier: str) -> LedgerClient:
         """One of them."""
         return LedgerClient(self._client, identifier)
+
+    def matching(self) -> MatchClient:
+        """Private matching with it."""
+        return MatchClient(self._client)
 
     def send(self, inbox: str, objects: Iterable[bytes]) -> Iterator[tuple[int, list[tuple[str, str]]]]:
         """Send objects back; for each request how many were taken, and the id and reason of each that was not."""

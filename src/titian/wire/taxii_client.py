@@ -116,10 +116,25 @@ class TaxiiClient:
         """Close the connections."""
         self._session.http.close()
 
-    def ask(self, method: str, path: str, *, content: bytes | None = None, most: int, kind: str = "*/*") -> Reply:
-        """Return the answer to a request for something on the same server that is not of TAXII, if it is a success."""
-        headers = {"Accept": kind} | ({"Content-Type": "text/plain; charset=utf-8"} if content is not None else {})
-        reply = self._session.http.request(method, f"{self._origin}{path}", headers=headers, content=content, most=most)
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        most: int,
+        kind: str = "*/*",
+        content_kind: str = "text/plain; charset=utf-8",
+        once: bool = False,
+    ) -> Reply:
+        """Return the answer to a request for something on the same server that is not of TAXII, if it is a success.
+
+        ``once``: it is not tried again.
+        """
+        headers = {"Accept": kind} | ({"Content-Type": content_kind} if content is not None else {})
+        reply = self._session.http.request(
+            method, f"{self._origin}{path}", headers=headers, content=content, most=most, once=once
+        )
         return self._session.checked(reply)
 
     # ---- server information (section 4) ----

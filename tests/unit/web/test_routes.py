@@ -48,6 +48,8 @@ ROUTES = {
     "/ledger/{ledger_id:str}/cosignatures": {"POST"},
     "/ledger/{ledger_id:str}/opened": {"GET"},
     "/ledger/{ledger_id:str}/tile/{rest:path}": {"GET"},
+    "/match": {"GET"},
+    "/match/{offer:str}": {"GET", "POST"},
     WITNESS: {"POST"},
     "/witness/{origin_hash:str}/checkpoint": {"GET"},
     "/taxii2": {"GET"},
@@ -106,7 +108,8 @@ class Served:
         filled = re.sub(r"\{object_id:str\}", self.item["id"], filled)
         filled = re.sub(r"\{ledger_id:str\}", self.ledger, filled).replace("{rest:path}", "0/000.p/1")
         filled = re.sub(r"\{origin_hash:str\}", self.origin_hash, filled)
-        filled = "/ledger/" if filled == "/ledger" else filled
+        filled = filled.replace("{offer:str}", "0" * 64)
+        filled = f"{filled}/" if filled in ("/ledger", "/match") else filled
         return filled + "/" if filled.startswith("/taxii2") else filled
 
 

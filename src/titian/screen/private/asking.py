@@ -157,6 +157,16 @@ class Asking:
         """How many values are asked, as the other side sees it."""
         return len(self._inputs)
 
+    @property
+    def done(self) -> int:
+        """How many values were answered."""
+        return self._at
+
+    @property
+    def commitment(self) -> bytes:
+        """What fixes the values that are asked, 32 bytes."""
+        return self._commitment
+
     def begin(self) -> bytes:
         """Return the first message of the run. :class:`Refused` when the run has begun already."""
         if self._next is not None or self.found is not None:

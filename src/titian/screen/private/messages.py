@@ -17,7 +17,6 @@ comes out of turn, is refused by the state machines (:mod:`.offering`, :mod:`.as
 
 from __future__ import annotations
 
-from enum import Enum
 from hashlib import sha256
 from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
@@ -25,6 +24,8 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from titian.core.errors import InvalidInput, TooLarge
+from titian.core.matching import Mode as Mode
+from titian.core.matching import Terms as Terms
 from titian.core.screening import ValueKind
 from titian.screen.private.notes import MOST_NOTE
 from titian.screen.private.oprf import MOST_PROVED, PROOF_SIZE
@@ -40,36 +41,8 @@ MOST_OFFER: Final = 1 << 30
 MOST_MESSAGE: Final = 1 << 26
 """Bytes of any other message at most."""
 MOST_EPOCH: Final = 64
-MOST_GATHERED: Final = 1_000_000
+MOST_GATHERED: Final = 250_000
 """Values asked in a run of the mode cardinality at most: they are answered all at once."""
-
-
-class Mode(Enum):
-    """What comes out of a run.
-
-    ``intersection``: who asks learns which of its values are held. ``mutual``: both learn it. ``cardinality``: who
-    asks learns how many. ``labelled``: who asks learns which, and reads the note of each.
-    """
-
-    INTERSECTION = "intersection"
-    MUTUAL = "mutual"
-    CARDINALITY = "cardinality"
-    LABELLED = "labelled"
-
-
-class Terms(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What an offer is for. ``verified``: answers are proved to be made with the key of the offer.
-
-    ``asked`` is how many values one run may ask at most: the length of the tags is chosen for it. Both sizes are told
-    to the other side; where they must not be known exactly, they are rounded up to a multiple of ``pad``.
-    """
-
-    kind: ValueKind
-    epoch: str
-    mode: Mode
-    verified: bool = True
-    asked: int = 100_000
-    pad: int = 1
 
 
 class Offer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="offer"):

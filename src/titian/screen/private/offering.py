@@ -6,7 +6,7 @@ The caller keeps the :class:`Book` (secret) for as long as the offer stands, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b, sha512
 from hmac import compare_digest
 from typing import Final
@@ -45,7 +45,7 @@ from titian.screen.private.sodium import Random
 OUTPUT_SIZE: Final = 64
 LONG: Final = 1024
 """Bytes of a value above which its hash stands for it."""
-_PART: Final = 1 << 16
+_PART: Final = 1 << 13
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,10 +150,12 @@ def make_offer(
     *,
     notes: Mapping[str, str] | None = None,
     threads: int = 1,
+    told: Callable[[int], object] = bool,
 ) -> Made:
     """Make the offer of canonical values, all of the kind of the terms; repeated ones count once.
 
-    ``notes`` are the note of each value, for the mode labelled; without one a value has an empty note.
+    ``notes`` are the note of each value, for the mode labelled; without one a value has an empty note. ``told`` is
+    told of how many values the tags are made.
     :class:`InvalidInput` and :class:`TooLarge` for terms, values or notes that cannot be.
     """
     if flaw := terms_flaw(terms):
@@ -177,6 +179,7 @@ def make_offer(
         lows.append(low)
         if sealing is not None:
             sealed += sealing.seal(part, outputs)
+        told(min(at + _PART, size))
     none = np.zeros(0, np.uint64)
     tagged, order = tags.arranged(np.concatenate([none, *highs]), np.concatenate([none, *lows]), width)
     commitment = commit((one for value in distinct for one in inputs((value,), terms.kind)), salt)

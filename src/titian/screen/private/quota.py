@@ -12,10 +12,9 @@ from typing import Final
 import msgspec
 
 from titian.core.errors import InvalidInput, Refused
+from titian.core.matching import LISTABLE as LISTABLE
 from titian.core.screening import ValueKind
 
-LISTABLE: Final = frozenset({ValueKind.PHONE, ValueKind.IBAN, ValueKind.IP, ValueKind.PERSON})
-"""Kinds whose values can be listed: a partner could ask about a whole country's."""
 _USUAL: Final = 1_000_000
 _LISTABLE_USUAL: Final = 10_000
 

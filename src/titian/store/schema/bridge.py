@@ -263,3 +263,44 @@ journals = Table(
 )
 """The files of the delivery journal (:mod:`titian.store.journal`), and up to which byte each is taken in; below 0
 that of one whose owner is gone, and which is being deleted. Empty on PostgreSQL."""
+
+match_offers = Table(
+    "match_offers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ours", Boolean, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("data", LargeBinary),
+    Column("secret", LargeBinary),
+    Column("made", LargeBinary),
+    Column("looked", LargeBinary),
+    Index("ix_match_offers_party", "party", "kind"),
+)
+"""Offers of private matching, to partners and (not ``ours``) from them. ``data`` is what the partner gets, ``secret``
+what only we have; ``made`` says of which objects it was made, and ``looked`` how they stood when that was checked last.
+All four go when the offer is over."""
+
+match_runs = Table(
+    "match_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ours", Boolean, nullable=False),
+    Column("offer", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("begun", BigInteger, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("serving", LargeBinary),
+    Column("outcome", LargeBinary),
+    Index("ix_match_runs_party", "ours", "party", "kind", "begun"),
+)
+"""Runs of private matching: those in which a partner asked, with how far they have come (``serving``, after ``step``
+messages), and those in which we asked (``ours``), with what came of it."""

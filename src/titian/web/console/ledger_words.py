@@ -13,7 +13,7 @@ from titian.web.console.words import N_
 KINDS: Final = {
     Kind.RELEASE: N_("Release"), Kind.WITHDRAWAL: N_("Withdrawal"), Kind.DELIVERY: N_("Delivery"),
     Kind.RECALL: N_("Recall"), Kind.ANSWER: N_("Answer"), Kind.AGREEMENT: N_("Agreement"), Kind.KEY: N_("Key"),
-    Kind.ACT: N_("Act"), Kind.FILLER: N_("Filler"),
+    Kind.MATCH: N_("Private match"), Kind.ACT: N_("Act"), Kind.FILLER: N_("Filler"),
 }  # fmt: skip
 _SAID: Final = {
     Kind.RELEASE: N_("%(count)s objects were released. %(why)s"),
@@ -21,6 +21,7 @@ _SAID: Final = {
     Kind.DELIVERY: N_("%(count)s objects were handed over (%(view)s)."),
     Kind.RECALL: N_("%(count)s objects were recalled: %(reason)s."),
     Kind.ANSWER: N_("A recall was answered: %(response)s."),
+    Kind.MATCH: N_("Private matching (%(what)s): %(kind)s, %(mode)s; asked: %(asked)s, offered: %(offered)s."),
     Kind.AGREEMENT: N_("The agreement, or who is in it, changed."),
     Kind.KEY: N_("A key changed: %(role)s."),
     Kind.ACT: N_("%(person)s: %(act)s %(subject)s. %(why)s"),
@@ -44,8 +45,9 @@ def sentence(
     for key in ("person", "subject"):
         if said.get(key) in people:
             said[key] = people[said[key]]
-    if isinstance(said.get("count"), int):
-        said["count"] = number(said["count"])
+    for key in ("count", "asked", "offered"):
+        if isinstance(said.get(key), int):
+            said[key] = number(said[key])
     return (gettext(_SAID[entry.kind]) % said).strip()
 
 

@@ -1,0 +1,271 @@
+"""Private matching at the door of a node, message by message: what is counted, remembered and refused, on both
+backends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from support.gate import ANALYST, SECOND, Bench, indicator, party_id
+from titian.core.access import Key
+from titian.core.collection import timestamp
+from titian.core.errors import InvalidInput, NotFound, Refused, TitianError, TooLarge, Unavailable
+from titian.core.extension_objects import make_observable
+from titian.core.matching import Mode, Offer, OfferState, RunState
+from titian.core.screening import ValueKind
+from titian.core.tlp import TLP_IDS, Tlp
+from titian.screen.match_ports import Quotas
+from titian.screen.matching import Matching, Wanted
+from titian.screen.private import Asking, read_offer
+from titian.screen.private.messages import Ask, Begin, Head, write
+
+JAPAN, RUSSIA = party_id("japan"), party_id("russia")
+IDENTITY = bytes(32)
+"""The neutral element of ristretto255 as it is written: no answer about it may be given."""
+
+
+def address(number: int) -> str:
+    return f"0x{number:040x}"
+
+
+def wallets(*numbers: int) -> list[dict[str, Any]]:
+    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[Tlp.GREEN]]) for one in numbers]
+
+
+class Door:
+    """A node with twenty wallets and an agreement with Japan, and what Japan's program says to it."""
+
+    def __init__(self, bench: Bench) -> None:
+        bench.agree("jp", JAPAN)
+        bench.hold(*wallets(*range(1, 21)))
+        self.bench = bench
+        self.book = bench.node.matches
+        self.matching = bench.node.match()
+
+    def offer(self, mode: Mode = Mode.INTERSECTION, **more: Any) -> Offer:
+        return self.matching.offer(ANALYST, Wanted(party=JAPAN, kind=ValueKind.WALLET, mode=mode, **more))
+
+    def reader(self, party: str = JAPAN) -> Key:
+        return next(one for one in self.bench.node.keys.list() if one.party == party)
+
+    def asking(self, offer: Offer, *numbers: int, batch: int = 4) -> Asking:
+        data = self.matching.fetch(self.reader(), offer.id)
+        return Asking(
+            read_offer(data, expected=offer.terms), [address(one) for one in numbers], os.urandom, batch=batch
+        )
+
+    def say(self, offer: Offer, message: bytes) -> bytes:
+        return self.matching.answer(self.reader(), offer.id, message)
+
+    def run(self, offer: Offer, asking: Asking) -> None:
+        message: bytes | None = asking.begin()
+        while message is not None:
+            message = asking.take(self.say(offer, message))
+
+    def limited(self, usual: int) -> Matching:
+        """The same desk with a quota."""
+        made = self.bench.node.match
+        made._quotas, made._made = Quotas(usual=usual, listed=usual), {}
+        self.matching = made()
+        return self.matching
+
+
+@pytest.fixture
+def door(new_bench: Callable[[], Bench]) -> Door:
+    return Door(new_bench())
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_run_of_every_mode_goes_to_its_end(door: Door, mode: Mode) -> None:
+    offer = door.offer(mode)
+    asking = door.asking(offer, *range(15, 30))
+    door.run(offer, asking)
+    assert asking.found is not None
+    assert asking.found.common == 6
+    (run,) = door.book.runs()
+    assert (run.state, run.asked, run.offered) == (RunState.DONE, 15, 20)
+    assert run.common == (6 if mode is Mode.MUTUAL else None)
+
+
+def test_a_run_goes_on_where_it_was_after_a_restart(door: Door) -> None:
+    offer = door.offer()
+    asking = door.asking(offer, *range(10, 25))
+    message: bytes | None = asking.begin()
+    while message is not None:
+        door.matching = door.limited(1_000)
+        message = asking.take(door.say(offer, message))
+    assert asking.found is not None
+    assert asking.found.common == 11
+
+
+def test_no_message_is_answered_twice(door: Door) -> None:
+    offer = door.offer()
+    asking = door.asking(offer, *range(1, 9))
+    begin = asking.begin()
+    first = asking.take(door.say(offer, begin))
+    assert first is not None
+    with pytest.raises(Refused, match="begun before"):
+        door.say(offer, begin)
+    second = asking.take(door.say(offer, first))
+    assert second is not None
+    with pytest.raises(InvalidInput, match="answered already"):
+        door.say(offer, first)
+    assert asking.take(door.say(offer, second)) is None
+    with pytest.raises(InvalidInput, match="over"):
+        door.say(offer, second)
+
+
+def test_of_two_at_the_same_moment_one_is_answered(door: Door) -> None:
+    offer = door.offer()
+    asking = door.asking(offer, *range(1, 9))
+    message = asking.take(door.say(offer, asking.begin()))
+    assert message is not None
+    others = [door.matching, door.limited(1_000)]
+
+    def say(matching: Matching) -> bytes | TitianError:
+        try:
+            return matching.answer(door.reader(), offer.id, message)
+        except TitianError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(say, others))
+    assert sum(isinstance(one, bytes) for one in found) == 1
+
+
+@pytest.mark.parametrize(
+    "point", [IDENTITY, b"\xff" * 32, bytes([1]) + bytes(31)], ids=["identity", "not canonical", "not on the group"]
+)
+def test_a_point_that_is_none_of_the_group_is_refused_and_the_run_stays_as_it_was(door: Door, point: bytes) -> None:
+    offer = door.offer()
+    asking = door.asking(offer, 1, 2)
+    message = asking.take(door.say(offer, asking.begin()))
+    assert message is not None
+    head = Head(1, asking.run, bytes.fromhex(offer.id), ValueKind.WALLET, offer.terms.epoch)
+    with pytest.raises(InvalidInput):
+        door.say(offer, write(Ask(head, 1, point * 2)))
+    assert asking.take(door.say(offer, message)) is None
+
+
+@pytest.mark.parametrize("message", [b"", b"\x00", b"\x93\x01", b"{}" * 100, b"\xdd\xff\xff\xff\xff"])
+def test_what_is_no_message_is_refused(door: Door, message: bytes) -> None:
+    offer = door.offer()
+    with pytest.raises(InvalidInput):
+        door.say(offer, message)
+
+
+def test_a_truncated_message_is_refused_wherever_it_is_cut(door: Door) -> None:
+    offer = door.offer()
+    asking = door.asking(offer, 1, 2)
+    begin = asking.begin()
+    for length in range(0, len(begin), 7):
+        with pytest.raises(InvalidInput):
+            door.say(offer, begin[:length])
+    assert asking.take(door.say(offer, begin)) is not None
+
+
+def test_a_run_larger_than_the_terms_is_refused(door: Door) -> None:
+    offer = door.offer()
+    head = Head(1, bytes(16), bytes.fromhex(offer.id), ValueKind.WALLET, offer.terms.epoch)
+    with pytest.raises(TooLarge):
+        door.say(offer, write(Begin(head, Mode.INTERSECTION, 100_001, 1, bytes(32))))
+
+
+# ── quotas ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_values_are_counted_for_a_partner_a_kind_and_a_day(door: Door) -> None:
+    door.limited(10)
+    offer = door.offer()
+    door.run(offer, door.asking(offer, *range(1, 9)))
+    assert [one.left for one in door.matching.listing(door.reader())] == [2]
+    with pytest.raises(Refused, match="2 of 10"):
+        door.say(offer, door.asking(offer, 1, 2, 3).begin())
+    # Another epoch, mode or offer does not begin the count anew.
+    other = door.offer(Mode.CARDINALITY)
+    with pytest.raises(Refused):
+        door.say(other, door.asking(other, 1, 2, 3).begin())
+    door.bench.clock.now += 86_400 * SECOND
+    door.run(offer, door.asking(offer, 1, 2, 3))
+
+
+def test_a_run_that_is_broken_off_counts_too(door: Door) -> None:
+    door.limited(10)
+    offer = door.offer()
+    door.say(offer, door.asking(offer, *range(1, 9)).begin())
+    with pytest.raises(Refused):
+        door.say(offer, door.asking(offer, 1, 2, 3).begin())
+
+
+def test_runs_that_begin_at_the_same_moment_do_not_pass_the_quota_together(door: Door) -> None:
+    door.limited(10)
+    offer = door.offer()
+    begins = [door.asking(offer, *range(1, 7)).begin() for _ in range(4)]
+    desks = [door.matching] + [door.limited(10) for _ in range(3)]
+
+    def say(one: tuple[Matching, bytes]) -> bool:
+        try:
+            one[0].answer(door.reader(), offer.id, one[1])
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(say, zip(desks, begins, strict=True))) == 1
+
+
+# ── who ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_offer_is_not_there_for_anybody_else(door: Door) -> None:
+    door.bench.agree("ru", RUSSIA)
+    door.bench.release(*door.bench.hold(indicator("for Russia", tlp=Tlp.GREEN)), to="ru")
+    offer = door.offer()
+    other = door.reader(RUSSIA)
+    assert door.matching.listing(other) == []
+    with pytest.raises(NotFound) as there:
+        door.matching.fetch(other, offer.id)
+    with pytest.raises(NotFound) as absent:
+        door.matching.fetch(other, "0" * 64)
+    assert str(there.value) == str(absent.value)
+    with pytest.raises(NotFound):
+        door.matching.answer(other, offer.id, door.asking(offer, 1).begin())
+
+
+def test_while_the_ledger_is_halted_nothing_is_handed_over_or_answered(door: Door) -> None:
+    offer = door.offer()
+    begin = door.asking(offer, 1).begin()
+    ledger = next(one for one in door.bench.node.ledgers.ledgers() if one.agreement == offer.agreement)
+    door.bench.node.ledgers.halt(ledger.num, "a test")
+    for step in (lambda: door.matching.fetch(door.reader(), offer.id), lambda: door.say(offer, begin), door.offer):
+        with pytest.raises(Unavailable):
+            step()
+
+
+def test_a_run_ends_with_its_offer(door: Door) -> None:
+    offer = door.offer()
+    asking = door.asking(offer, *range(1, 9))
+    message = asking.take(door.say(offer, asking.begin()))
+    assert message is not None
+    door.matching.withdraw(ANALYST, offer.id, "no more")
+    with pytest.raises(NotFound):
+        door.say(offer, message)
+    assert door.book.data(offer.id) is door.book.secret(offer.id) is None
+    assert door.book.find(offer.id).state is OfferState.WITHDRAWN
+
+
+def test_what_expires_is_not_answered_about_afterwards(door: Door) -> None:
+    (one,) = door.bench.hold(*wallets(50))
+    door.bench.mark(one, tlp=Tlp.GREEN, expires=timestamp(door.bench.clock.now + 3 * 86_400 * SECOND))
+    offer = door.offer()
+    assert offer.until == door.bench.clock.now + 3 * 86_400 * SECOND
+    # What ends within a day would end the offer at once: it is left out.
+    (other,) = door.bench.hold(*wallets(51))
+    door.bench.mark(other, tlp=Tlp.GREEN, expires=timestamp(door.bench.clock.now + 3_600 * SECOND))
+    assert door.offer().size == 21
+    door.bench.clock.now = offer.until
+    assert door.matching.listing(door.reader()) == []

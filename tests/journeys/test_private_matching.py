@@ -1,0 +1,272 @@
+"""Private matching between two nodes, over their applications: what each learns, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from support.bridge import ANALYST, RELEASER, Bridge, C, Peer
+from support.gate import SECOND
+from titian.cli.demo_story import public_parties
+from titian.core.access import Role
+from titian.core.errors import Forbidden, PeerRefused, Refused
+from titian.core.extension_objects import make_observable
+from titian.core.marking import Handling
+from titian.core.matching import Mode, Offer, OfferState, RunState
+from titian.core.people import Actor, Duty
+from titian.core.recall import Reason
+from titian.core.screening import ValueKind
+from titian.core.tlp import TLP_IDS, Tlp
+from titian.exchange.agree import By
+from titian.exchange.mark import Wish
+from titian.exchange.public_agreements import public_agreements
+from titian.screen.matching import Wanted
+
+AUDITOR = Actor("person-3", "Auditor One", Duty.AUDITOR)
+
+
+def address(number: int) -> str:
+    """An Ethereum address; there is nothing behind it."""
+    return f"0x{number:040x}"
+
+
+def wallets(*numbers: int, tlp: Tlp = Tlp.GREEN) -> list[dict[str, Any]]:
+    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[tlp]]) for one in numbers]
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Iterator[Bridge]:
+    """Two nodes that know wallets; the second has subscribed to the first."""
+    with Bridge(tmp_path) as made:
+        made.a.hold(*wallets(*range(1, 40)))
+        made.b.hold(*wallets(*range(30, 60)))
+        made.a.release("what opens the channel")
+        made.subscribe(made.b, made.a)
+        yield made
+
+
+def wanted(other: Peer, **changes: Any) -> Wanted:
+    return Wanted(**({"party": other.id, "kind": ValueKind.WALLET} | changes))
+
+
+def offered(bridge: Bridge, **changes: Any) -> Offer:
+    return bridge.a.node.match().offer(ANALYST, wanted(bridge.b, **changes))
+
+
+def entries(peer: Peer) -> list[dict[str, Any]]:
+    """What a ledger says of private matching."""
+    desk = peer.node.ledger_desk
+    found = [one.entry for one in desk.entries(peer.ledger().origin, limit=10_000)]
+    return [dict(one.details) for one in found if one.kind == "match"]
+
+
+COMMON = tuple(sorted(address(one) for one in range(30, 40)))
+
+
+def test_each_learns_what_the_mode_tells(bridge: Bridge) -> None:
+    offer = offered(bridge)
+    assert (offer.state, offer.size) == (OfferState.STANDING, 39)
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    assert tuple(sorted(found.outcome.values)) == COMMON
+    assert (found.run.asked, found.run.offered, found.run.common, found.run.state) == (30, 39, 10, RunState.DONE)
+    # The offering side knows how many were asked, and no more.
+    (run,) = bridge.a.node.matches.runs()
+    assert (run.asked, run.common, run.state, run.ours) == (30, None, RunState.DONE, False)
+
+
+def test_the_mode_mutual_tells_both(bridge: Bridge) -> None:
+    offered(bridge, mode=Mode.MUTUAL)
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a, mode=Mode.MUTUAL))
+    assert tuple(sorted(found.outcome.values)) == COMMON
+    (run,) = bridge.a.node.matches.runs()
+    assert run.common == 10
+
+
+def test_the_mode_cardinality_tells_a_number(bridge: Bridge) -> None:
+    offered(bridge, mode=Mode.CARDINALITY)
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a, mode=Mode.CARDINALITY))
+    assert (found.run.common, found.outcome.values) == (10, ())
+
+
+def test_notes_are_read_of_hits_alone(bridge: Bridge) -> None:
+    offered(bridge, mode=Mode.LABELLED)
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a, mode=Mode.LABELLED), [address(5), address(99)])
+    assert found.outcome.values == (address(5),)
+    assert found.outcome.notes == (f"wallet: {address(5)}",)
+
+
+def test_both_ledgers_say_how_much_and_never_what(bridge: Bridge) -> None:
+    offered(bridge)
+    bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    ours, theirs = entries(bridge.a), entries(bridge.b)
+    assert [one["what"] for one in ours] == ["offered", "handed", "answered", "finished"]
+    assert [one["what"] for one in theirs] == ["asked", "done"]
+    assert (ours[2]["asked"], ours[2]["offered"]) == (theirs[0]["asked"], theirs[0]["offered"]) == (30, 39)
+    # Both name the same run, and what was committed to: a dispute can be settled.
+    assert ours[2]["run"] == theirs[0]["run"]
+    assert ours[2]["commitment"] == theirs[0]["commitment"]
+    said = msgspec.json.encode([ours, theirs]).decode()
+    assert not any(address(one) in said for one in range(60))
+    assert "common" not in said
+    # The partner reads what concerns it in our ledger, and proves it.
+    bridge.pull(bridge.b)
+    assert bridge.verify(bridge.b, bridge.a) is None
+
+
+def test_only_what_could_be_released_is_offered(bridge: Bridge) -> None:
+    bridge.a.hold(*wallets(50, 51, tlp=Tlp.RED), make_observable("wallet", {"address": address(52)}))
+    assert offered(bridge).size == 39
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    assert tuple(sorted(found.outcome.values)) == COMMON
+
+
+def test_what_the_mode_mutual_tells_the_partner_goes_through_the_gate_too(bridge: Bridge) -> None:
+    bridge.b.hold(*wallets(1, 2, tlp=Tlp.RED))
+    offered(bridge, mode=Mode.MUTUAL)
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a, mode=Mode.MUTUAL))
+    assert tuple(sorted(found.outcome.values)) == COMMON
+    given = [address(1), address(30), address(99)]
+    again = bridge.b.node.match().ask(ANALYST, wanted(bridge.a, mode=Mode.MUTUAL), given)
+    assert (again.outcome.values, again.outcome.left_out) == ((address(30),), 2)
+
+
+def test_an_offer_that_holds_strict_values_waits_for_a_second_person(bridge: Bridge) -> None:
+    strict = "indonesia-japan-terrorism"
+    bridge.a.node.agreements.add(public_agreements()[strict].encode(), By(person="local:test", why="as agreed"))
+    bridge.a.hold(*wallets(100, tlp=Tlp.AMBER))
+    matching, key = bridge.a.node.match(), bridge.a.key_for(bridge.b)
+    offer = offered(bridge, agreement=strict)
+    assert offer.state is OfferState.WAITING
+    assert [one.partition(" ")[2] for one in offer.needs] == [
+        "Counter-Terrorism Dialogue asks for two persons for every release.", "holds TLP:AMBER.",
+    ]  # fmt: skip
+    assert bridge.a.ask("/match/", key).json() == {"offers": []}
+    with pytest.raises(Forbidden):
+        matching.approve(ANALYST, offer.id)
+    with pytest.raises(Forbidden, match="cannot decide"):
+        matching.approve(Actor(ANALYST.id, "the same person", Duty.RELEASER), offer.id)
+    matching.approve(RELEASER, offer.id, "as discussed")
+    assert [one["id"] for one in bridge.a.ask("/match/", key).json()["offers"]] == [offer.id]
+    with pytest.raises(Refused, match="standing already"):
+        matching.approve(RELEASER, offer.id)
+
+
+def test_who_may_not_release_may_not_offer_or_ask(bridge: Bridge) -> None:
+    with pytest.raises(Forbidden):
+        bridge.a.node.match().offer(AUDITOR, wanted(bridge.b))
+    with pytest.raises(Forbidden):
+        bridge.b.node.match().ask(AUDITOR, wanted(bridge.a))
+
+
+@pytest.mark.parametrize("gone", ["marked", "recalled", "agreement"])
+def test_what_is_not_to_be_given_any_more_ends_the_offer(bridge: Bridge, gone: str) -> None:
+    offer = offered(bridge)
+    bridge.b.node.match().ask(ANALYST, wanted(bridge.a), [address(1)])
+    one = wallets(35)[0]["id"]
+    if gone == "marked":
+        bridge.a.node.mark.mark(ANALYST, [one], Wish(tlp=Tlp.RED, handling=Handling()))
+    elif gone == "recalled":
+        bridge.a.release_ids([one])
+        bridge.a.node.recalls.recall(
+            RELEASER, [one], reason=Reason.WRONG_MARKING, deadline=bridge.clock() + 86_400 * SECOND
+        )
+    else:
+        bridge.a.node.agreements.end(bridge.a.agreement.id, By(person="local:test", why="it is over"))
+    with pytest.raises((Refused, PeerRefused)):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a), [address(35)])
+    if gone != "agreement":
+        assert bridge.a.node.matches.find(offer.id).state is OfferState.WITHDRAWN
+        # A new one is without it.
+        assert offered(bridge).size == 38
+        assert bridge.b.node.match().ask(ANALYST, wanted(bridge.a), [address(35)]).run.common == 0
+
+
+def test_what_comes_in_meanwhile_does_not_end_the_offer(bridge: Bridge) -> None:
+    offer = offered(bridge)
+    bridge.a.hold(*wallets(500, 501))
+    assert bridge.b.node.match().ask(ANALYST, wanted(bridge.a)).run.common == 10
+    assert bridge.a.node.matches.find(offer.id).state is OfferState.STANDING
+
+
+def test_a_newer_offer_takes_the_place_of_the_older_one_with_another_key(bridge: Bridge) -> None:
+    first = offered(bridge)
+    bridge.b.node.match().ask(ANALYST, wanted(bridge.a), [address(1)])
+    bridge.a.hold(*wallets(59))
+    second = offered(bridge)
+    assert (first.terms.epoch, second.terms.epoch) == ("2026-03-01", "2026-03-01.2") or first.terms != second.terms
+    assert bridge.a.node.matches.find(first.id).state is OfferState.WITHDRAWN
+    found = bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    assert address(59) in found.outcome.values
+    assert bridge.a.node.matches.data(first.id) is None
+
+
+def test_an_offer_ends_with_its_time_and_what_was_secret_of_it_is_forgotten(bridge: Bridge) -> None:
+    offer = offered(bridge, lasts=3_600_000_000)
+    bridge.later(3_601)
+    with pytest.raises(Refused, match="offers no values"):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    assert bridge.a.node.matches.find(offer.id).state is OfferState.ENDED
+    bridge.a.node.matches.tidy()
+    assert bridge.a.node.matches.secret(offer.id) is None
+
+
+def test_an_offer_is_for_its_partner_alone(bridge: Bridge) -> None:
+    offer = offered(bridge)
+    keys = bridge.a.node.keys
+    own = keys.add("own", Role.ADMIN)[1]
+    other = keys.add("other", Role.READER, party=public_parties()[C].id)[1]
+    for key in (own, other):
+        assert bridge.a.ask("/match/", key).json() == {"offers": []}
+        assert bridge.a.ask(f"/match/{offer.id}", key).status_code == 404
+        assert bridge.a.ask(f"/match/{offer.id}", key, "POST", content=b"x").status_code == 404
+    assert bridge.a.ask("/match/", None).status_code == 401
+
+
+# ── quotas ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_partner_asks_as_often_as_the_quota_allows(tmp_path: Path) -> None:
+    with Bridge(tmp_path) as bridge:
+        with bridge.a.stopped() as home, (home / "titian.toml").open("a", encoding="utf-8") as settings:
+            settings.write("match_values_per_day = 50\n")
+        bridge.a.hold(*wallets(*range(1, 40)))
+        bridge.b.hold(*wallets(*range(30, 60)))
+        bridge.a.release("what opens the channel")
+        bridge.subscribe(bridge.b, bridge.a)
+        offered(bridge)
+        asking = bridge.b.node.match()
+        asking.ask(ANALYST, wanted(bridge.a))
+        with pytest.raises(Refused, match="answers 20 more values"):
+            asking.ask(ANALYST, wanted(bridge.a))
+        # The node counts by itself, whatever the partner's program says.
+        lie = Listing_of(bridge)
+        with pytest.raises(PeerRefused, match=r"20 of 50|403|409|429"):
+            lie()
+        bridge.later(86_400)
+        assert asking.ask(ANALYST, wanted(bridge.a)).run.common == 10
+
+
+def Listing_of(bridge: Bridge) -> Any:
+    """Ask as a program that does not look how much is left."""
+
+    def more(request: httpx.Request, response: httpx.Response) -> httpx.Response | None:
+        if request.url.path != "/match/":
+            return None
+        said = response.json()
+        for one in said["offers"]:
+            one["left"] = 10_000
+        return httpx.Response(200, json=said, request=request)
+
+    def ask() -> None:
+        bridge.a.tamper = more
+        try:
+            bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+        finally:
+            bridge.a.tamper = None
+
+    return ask
