@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import msgspec
 import pytest
 
-from support.bridge import ANALYST, RELEASER, Bridge, C, Peer
+from support.bridge import ANALYST, RELEASER, Bridge, C, Peer, Tamper
 from support.gate import SECOND
 from titian.cli.demo_story import public_parties
 from titian.core.access import Role
-from titian.core.errors import Forbidden, PeerRefused, Refused
+from titian.core.errors import Forbidden, PeerRefused, PeerUntrusted, Refused, Unavailable
 from titian.core.extension_objects import make_observable
 from titian.core.marking import Handling
 from titian.core.matching import Mode, Offer, OfferState, RunState
@@ -26,6 +28,8 @@ from titian.exchange.agree import By
 from titian.exchange.mark import Wish
 from titian.exchange.public_agreements import public_agreements
 from titian.screen.matching import Wanted
+from titian.screen.private import Variant, derive_key
+from titian.screen.private.messages import Answer, Ready, read, write
 
 AUDITOR = Actor("person-3", "Auditor One", Duty.AUDITOR)
 
@@ -270,3 +274,139 @@ def Listing_of(bridge: Bridge) -> Any:
             bridge.a.tamper = None
 
     return ask
+
+
+# ── a partner that does not keep to it ──────────────────────────────────────────────────────────────────────────────
+
+
+def changed(path: str, method: str, change: Callable[[bytes, int], bytes]) -> Tamper:
+    """Change the body of each answer to such a request; ``change`` is told which of them it is, from 0."""
+    seen = itertools.count()
+
+    def tamper(request: httpx.Request, response: httpx.Response) -> httpx.Response | None:
+        if request.method != method or not request.url.path.startswith(path) or response.status_code != 200:
+            return None
+        return httpx.Response(200, content=change(response.content, next(seen)), request=request)
+
+    return tamper
+
+
+def is_broken(bridge: Bridge, why: str) -> None:
+    """The run is remembered as broken off, here and in the ledger, and nothing was learnt."""
+    (run,) = bridge.b.node.matches.runs()
+    assert run.state is RunState.BROKEN
+    assert why in run.why
+    assert bridge.b.node.matches.outcome(run.id)[1] is None
+    assert entries(bridge.b)[-1]["what"] == "broken"
+
+
+def test_an_offer_that_was_changed_on_the_way_is_not_taken(bridge: Bridge) -> None:
+    offered(bridge)
+    bridge.a.tamper = changed(
+        "/match/", "GET", lambda body, _: body if body[:1] == b"{" else body[:-1] + bytes([body[-1] ^ 1])
+    )
+    with pytest.raises(PeerUntrusted, match="not the one that was listed"):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    assert bridge.b.node.matches.runs() == []
+    assert not [one for one in bridge.b.node.matches.offers() if not one.ours]
+
+
+def test_an_offer_on_other_terms_than_listed_is_not_taken(bridge: Bridge) -> None:
+    offered(bridge)
+
+    def other(body: bytes, _: int) -> bytes:
+        return body.replace(b'"verified":true', b'"verified":false')
+
+    bridge.a.tamper = changed("/match/", "GET", other)
+    with pytest.raises(PeerUntrusted, match="on other terms"):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda body, at: body[:-1], "no whole message"),
+        (lambda body, at: body + b"\x00", "no whole message"),
+        (lambda body, at: b"", "no whole message"),
+        (lambda body, at: b"<html>" * 100, "no whole message"),
+    ],
+    ids=["truncated", "longer", "empty", "a page"],
+)  # fmt: skip
+def test_an_answer_that_is_none_ends_the_run(bridge: Bridge, change: Callable[[bytes, int], bytes], why: str) -> None:
+    offered(bridge)
+    bridge.a.tamper = changed("/match/", "POST", change)
+    with pytest.raises(PeerUntrusted, match=why):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    is_broken(bridge, why)
+
+
+def test_a_key_that_changes_during_a_run_is_noticed(bridge: Bridge) -> None:
+    offered(bridge)
+    other = derive_key(bytes(32), b"another key", Variant.VOPRF).public
+
+    def another(body: bytes, at: int) -> bytes:
+        return write(msgspec.structs.replace(read(body, Ready), public=other)) if at == 0 else body
+
+    bridge.a.tamper = changed("/match/", "POST", another)
+    with pytest.raises(PeerUntrusted, match="key changed"):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    is_broken(bridge, "key changed")
+
+
+def test_points_that_were_not_made_with_the_key_are_noticed(bridge: Bridge) -> None:
+    offered(bridge)
+
+    def swapped(body: bytes, at: int) -> bytes:
+        if at == 0:
+            return body
+        answer = read(body, Answer)
+        points = answer.points[32:64] + answer.points[:32] + answer.points[64:]
+        return write(msgspec.structs.replace(answer, points=points))
+
+    bridge.a.tamper = changed("/match/", "POST", swapped)
+    with pytest.raises(PeerUntrusted):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    is_broken(bridge, "")
+
+
+def test_an_answer_of_another_run_is_noticed(bridge: Bridge) -> None:
+    offered(bridge)
+    kept: list[bytes] = []
+    bridge.a.tamper = changed("/match/", "POST", lambda body, at: (kept.append(body), body)[1])
+    bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    bridge.a.tamper = changed("/match/", "POST", lambda body, at: kept[at])
+    with pytest.raises(PeerUntrusted, match="another run"):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+
+
+def test_a_partner_that_goes_away_leaves_a_broken_run(bridge: Bridge) -> None:
+    offered(bridge)
+
+    def down(request: httpx.Request, response: httpx.Response) -> httpx.Response | None:
+        if request.method == "POST":
+            raise httpx.ReadError("gone", request=request)
+        return None
+
+    bridge.a.tamper = down
+    with pytest.raises(Unavailable):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+    is_broken(bridge, "")
+    # What was sent is not sent again: the partner may have answered it.
+    assert sum(one.startswith("POST /match/") for one in bridge.a.asked) == 1
+
+
+def test_a_server_without_private_matching_is_told(bridge: Bridge) -> None:
+    bridge.a.tamper = lambda request, _: (
+        httpx.Response(404, request=request) if request.url.path.startswith("/match/") else None
+    )
+    with pytest.raises(PeerRefused):
+        bridge.b.node.match().ask(ANALYST, wanted(bridge.a))
+
+
+def test_no_value_is_in_a_log(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("titian.web.front._log", Mock(info=lambda *some, **more: told.append(repr((some, more)))))
+    offered(bridge, mode=Mode.LABELLED)
+    bridge.b.node.match().ask(ANALYST, wanted(bridge.a, mode=Mode.LABELLED))
+    assert any("/match/" in one for one in told)
+    assert not any(address(number) in one for one in told for number in range(60))

@@ -49,8 +49,8 @@ from titian.screen.private import (
     Random,
     Serving,
     begin,
-    key_for,
     make_offer,
+    random_key,
     read_offer,
     serve,
 )
@@ -85,14 +85,13 @@ class Matching:
 
     def __init__(
         self, *, book: Book, offering: Offering, desk: Callable[[], Screen], sources: Sources, reach: Reach,
-        seed: bytes, quotas: Quotas, random: Random, threads: int = 1,
+        quotas: Quotas, random: Random, threads: int = 1,
     ) -> None:  # fmt: skip
         self._book = book
         self._offering = offering
         self._desk = desk
         self._sources = sources
         self._reach = reach
-        self._seed = hashlib.blake2b(b"titian private matching", key=seed[:64], digest_size=32).digest()
         self._random = random
         self._threads = threads
         self._turn = threading.Lock()
@@ -125,7 +124,8 @@ class Matching:
         day = datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).strftime("%Y-%m-%d")
         epoch = next_epoch(day, self._book.epochs(between.party.id, wanted.kind, wanted.mode))
         terms = Terms(wanted.kind, epoch, wanted.mode, pad=wanted.pad)
-        key = key_for(self._seed, between.party.id, terms)
+        # By chance, and not from the node's secret: a node that was put back must not make the same key again.
+        key = random_key(self._random)
         count = len(made.values)
         offered = make_offer(
             list(made.values), terms, key, self._random, notes=made.notes or None, threads=self._threads,

@@ -52,13 +52,12 @@ class Matchmaking:
         offering: Offering,
         reach: Reach,
         identify: Callable[[str], str],
-        seed: bytes,
         quotas: Quotas,
     ) -> None:
         self._log, self._screen = log, screen
         self._book, self._offering = book, offering
         self._reach, self._identify = reach, identify
-        self._seed, self._quotas = seed, quotas
+        self._quotas = quotas
         self._lock = threading.Lock()
         self._made: dict[int, Matching] = {}
 
@@ -72,6 +71,6 @@ class Matchmaking:
                 sources = Sources(self._log, self._offering, self._book, self._identify)
                 self._made[threads] = Matching(
                     book=self._book, offering=self._offering, desk=self._screen, sources=sources, reach=self._reach,
-                    seed=self._seed, quotas=self._quotas, random=os.urandom, threads=threads,
+                    quotas=self._quotas, random=os.urandom, threads=threads,
                 )  # fmt: skip
             return self._made[threads]

@@ -124,6 +124,7 @@ class PendingWorker:
                     for late in self._node.recalls.tick():
                         log.warning("a recall is overdue", recall=late.recall.id, party=late.party)
                     self._node.retention.tick()
+                    self._node.matches.tidy()
                     self._node.release.run_standing()
                     Results(self._node.home, self._node.store.clock).sweep()
                     self._node.store.database.relax()
