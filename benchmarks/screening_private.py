@@ -32,8 +32,8 @@ from titian.screen.private import (
     ReadOffer,
     Terms,
     begin,
-    key_for,
     make_offer,
+    random_key,
     read_offer,
     serve,
     sodium,
@@ -87,7 +87,7 @@ def _terms(mode: Mode, verified: bool, asked: int) -> Terms:
 
 def _offer(held: list[str], terms: Terms) -> Made:
     notes = {value: f"Case {value[:9]}, ask the desk" for value in held} if terms.mode is Mode.LABELLED else None
-    key = key_for(secrets.token_bytes(32), "Partner", terms)
+    key = random_key(secrets.token_bytes)
     return make_offer(held, terms, key, secrets.token_bytes, notes=notes, threads=THREADS)
 
 

@@ -21,7 +21,8 @@ from titian.core.tlp import TLP_IDS, Tlp
 from titian.screen.match_ports import Quotas
 from titian.screen.matching import Matching, Wanted
 from titian.screen.private import Asking, read_offer
-from titian.screen.private.messages import Ask, Begin, Head, write
+from titian.screen.private.messages import Ask, Begin, Head, read, write
+from titian.screen.private.messages import Offer as OfferMessage
 
 JAPAN, RUSSIA = party_id("japan"), party_id("russia")
 IDENTITY = bytes(32)
@@ -89,6 +90,12 @@ def test_a_run_of_every_mode_goes_to_its_end(door: Door, mode: Mode) -> None:
     (run,) = door.book.runs()
     assert (run.state, run.asked, run.offered) == (RunState.DONE, 15, 20)
     assert run.common == (6 if mode is Mode.MUTUAL else None)
+
+
+def test_no_two_offers_have_a_key_in_common(door: Door) -> None:
+    """Not of the same partner, kind and mode either: their tags cannot be compared."""
+    publics = {read(door.book.data(door.offer(mode).id) or b"", OfferMessage).public for mode in (*Mode, *Mode)}
+    assert len(publics) == 2 * len(Mode)
 
 
 def test_a_run_goes_on_where_it_was_after_a_restart(door: Door) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from titian.screen.private.asking import BATCH, Asking, Found, ReadOffer, read_offer
 from titian.screen.private.commitment import Opening, commit, holds, open_one
 from titian.screen.private.messages import Mode, Terms
-from titian.screen.private.offering import Book, Made, Serving, Step, begin, inputs, key_for, make_offer, serve
+from titian.screen.private.offering import Book, Made, Serving, Step, begin, inputs, make_offer, serve
 from titian.screen.private.oprf import Key, Variant, derive_key, random_key, read_key
 from titian.screen.private.quota import LISTABLE, USUAL, Quota
 from titian.screen.private.sodium import Random
@@ -38,7 +38,6 @@ __all__ = [
     "derive_key",
     "holds",
     "inputs",
-    "key_for",
     "make_offer",
     "open_one",
     "random_key",

@@ -98,17 +98,6 @@ class Step(msgspec.Struct, frozen=True):
     reply: bytes
 
 
-def key_for(seed: bytes, partner: str, terms: Terms) -> Key:
-    """Derive the key for a partner, a kind, an epoch and a mode from the node's secret seed of 32 bytes.
-
-    So no tag of one partner, kind, mode or epoch can be compared with one of another.
-    """
-    info = msgspec.msgpack.encode(
-        ("titian private matching", VERSION, partner, terms.kind, terms.epoch, terms.mode, terms.verified)
-    )
-    return oprf.derive_key(seed, info, variant(terms))
-
-
 def variant(terms: Terms) -> Variant:
     """Which of the protocols of RFC 9497 a run uses."""
     return Variant.VOPRF if terms.verified else Variant.OPRF
