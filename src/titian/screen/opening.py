@@ -34,6 +34,11 @@ class Screening:
             return self._desk
 
     @property
+    def is_open(self) -> bool:
+        """Whether the libraries are loaded."""
+        return self._desk is not None
+
+    @property
     def is_used(self) -> bool:
         """Whether anything was ever screened here."""
         return self._given[1].exists()

@@ -65,6 +65,7 @@ class Index:
         """``wait`` is how many seconds to wait for another that writes. The folder is made when first written to."""
         self._reading: _Reading | None = None
         self.folder = folder
+        self._manifest = os.fspath(folder / MANIFEST)
         self.digester = Digester(secret)
         self._wait = wait
         self._turn = threading.Lock()
@@ -195,7 +196,7 @@ class Index:
         with self._turn, self._usable():
             for _ in range(_TRIES):
                 try:
-                    stamp = _stamp(os.stat(self.folder / MANIFEST))
+                    stamp = _stamp(os.stat(self._manifest))
                 except FileNotFoundError:
                     # Nothing was ever added, or somebody removed the manifest: then all of it is forgotten.
                     self._let_go()
@@ -209,7 +210,7 @@ class Index:
             raise damaged("A segment of the index is missing")
 
     def _open(self) -> None:
-        file = os.open(self.folder / MANIFEST, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        file = os.open(self._manifest, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             stamp = _stamp(os.fstat(file))
             manifest = read_manifest(os.pread(file, stamp[2] + 1, 0), self.digester)

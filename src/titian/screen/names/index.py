@@ -7,18 +7,21 @@ it stands for, and no list of segments is kept that could be torn.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from titian.core.screening import Evidence, Facts, HeldName, Match, Standing, ValueKind
 from titian.screen.names.build import Builder, Segment, merged, rules
-from titian.screen.names.evidence import weigh, worth
+from titian.screen.names.evidence import SAME, explain, weigh, worth
 from titian.screen.names.lookup import Lookup
-from titian.screen.names.parts import folded, take_apart
+from titian.screen.names.parts import Name, folded, take_apart
+from titian.screen.names.score import Likeness
 from titian.screen.names.segment import read, write
 
 THRESHOLD: Final = 0.8
@@ -27,6 +30,8 @@ _NOTHING: Final = Facts()
 _GONE: Final = (0, 0)
 """What is told of a file that was merged meanwhile."""
 _NAMED: Final = re.compile(r"^names-(\d{8})-(\d{8})\.idx$")
+_COARSE: Final = 1_000_000_000
+"""Nanoseconds within which two changes of a folder can bear the same time."""
 _FACTOR: Final = 4
 """A segment is merged with the ones after it when they hold a quarter of what it holds."""
 
@@ -48,6 +53,8 @@ class NameIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._place = os.fspath(folder)
+        self._looked = -1
         self._open: dict[tuple[int, int], Lookup] = {}
         self._bad: dict[tuple[int, int], tuple[int, int]] = {}
         self.refresh()
@@ -68,7 +75,15 @@ class NameIndex:
         return tuple(self._path(span) for span in sorted(self._bad))
 
     def refresh(self) -> None:
-        """See what another process wrote."""
+        """See what another process wrote. Where the folder has not changed since it was looked at, nothing did; of one
+        that changed a moment ago that cannot be told, since clocks of file systems are coarse."""
+        changed = os.stat(self._place).st_mtime_ns
+        if changed == self._looked and time.time_ns() - changed > _COARSE:
+            return
+        self._looked = changed
+        self._list()
+
+    def _list(self) -> None:
         spans = [(int(m[1]), int(m[2])) for path in self._folder.iterdir() if (m := _NAMED.match(path.name))]
         found: dict[tuple[int, int], Lookup] = {}
         bad: dict[tuple[int, int], tuple[int, int]] = {}
@@ -124,24 +139,30 @@ class NameIndex:
 
         ``kind`` is PERSON or ORGANISATION, None asks for either. A name alone is never more than possible.
         """
-        best: dict[tuple[Lookup, int], tuple[float, Match]] = {}
+        best: dict[tuple[Lookup, int], _Found] = {}
         for asked in (kind,) if kind else (ValueKind.PERSON, ValueKind.ORGANISATION):
             for reading in take_apart(name, asked):
                 for lookup in self._open.values():
-                    for entry, alike in lookup.find(reading, threshold, asked):
-                        if alike.score > best.get((lookup, entry), (-1.0,))[0]:
-                            best[lookup, entry] = alike
-        ordered = sorted(best.items(), key=lambda one: -one[1][0])[: 4 * most]
-        found = [self._hit(lookup, entry, score, match, name, facts) for (lookup, entry), (score, match) in ordered]
+                    for entry, row, alike in lookup.find(reading, threshold, asked):
+                        known = best.get((lookup, entry))
+                        if known is None or alike.score > known.alike.score:
+                            best[lookup, entry] = _Found(alike, reading, row)
+        ordered = sorted(best.items(), key=lambda one: -one[1].alike.score)[: 4 * most]
+        whole = folded(name)
+        hits = [(self._hit(lookup, entry, found.alike, whole, facts), lookup, found)
+                for (lookup, entry), found in ordered]  # fmt: skip
         # Of one that is held under several names, the name that fits best.
-        kept: dict[int, NameHit] = {}
-        for hit in sorted(found, key=_rank):
-            kept.setdefault(hit.number, hit)
-        return list(kept.values())[:most]
+        kept: dict[int, tuple[NameHit, Lookup, _Found]] = {}
+        for one in sorted(hits, key=lambda one: _rank(one[0])):
+            kept.setdefault(one[0].number, one)
+        # Only what is answered is explained.
+        return [_explained(hit, lookup, found, whole) for hit, lookup, found in list(kept.values())[:most]]
 
-    def _hit(self, lookup: Lookup, entry: int, score: float, match: Match, name: str, facts: Facts) -> NameHit:
+    @staticmethod
+    def _hit(lookup: Lookup, entry: int, alike: Likeness, whole: str, facts: Facts) -> NameHit:
         held, number = lookup.held(entry)
-        if match is not Match.EXACT and folded(held.name) == folded(name):
+        score, match = alike
+        if match is not Match.EXACT and folded(held.name) == whole:
             score, match = 1.0, Match.EXACT
         standing, evidence = weigh(facts, held.facts)
         return NameHit(number, round(score, 4), match, standing, evidence, held)
@@ -179,5 +200,20 @@ class NameIndex:
                 self._path(span).unlink(missing_ok=True)
 
 
+class _Found(NamedTuple):
+    """How alike, which reading of what was asked, and which row."""
+
+    alike: Likeness
+    reading: Name
+    row: int
+
+
+def _explained(hit: NameHit, lookup: Lookup, found: _Found, whole: str) -> NameHit:
+    """A hit that says how the names match, before what else speaks for it."""
+    same = hit.match is Match.EXACT and folded(hit.held.name) == whole
+    told = (SAME,) if same else explain(found.reading, lookup.name(found.row))
+    return msgspec.structs.replace(hit, evidence=told + hit.evidence)
+
+
 def _rank(hit: NameHit) -> tuple[float, int]:
-    return (-worth(hit.score, hit.standing), hit.number)
+    return (-worth(hit.score, hit.standing, hit.evidence), hit.number)

@@ -164,8 +164,12 @@ def of_key(view: PartnerView) -> Caller:
     )
 
 
-def provide_caller(request: AnyRequest) -> Caller:
-    """The caller that the entrance has let in."""
+def provide_caller(request: AnyRequest, node: NamedDependency[Node]) -> Caller:
+    """The caller that the entrance has let in.
+
+    It asks for the node, so that the framework provides one after the other: for two at the same time it starts tasks,
+    which takes longer than both.
+    """
     found: Caller = request.scope["state"][CALLER]
     return found
 

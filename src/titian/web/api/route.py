@@ -19,7 +19,7 @@ NEEDS = "needs"
 
 def reads(path: str, group: str, needs: Needs = Needs(), **how: Any) -> Declared:  # noqa: B008 (frozen)
     """A route that changes nothing."""
-    return get(path, tags=[group], opt={NEEDS: needs}, sync_to_thread=True, **how)
+    return get(path, tags=[group], opt={NEEDS: needs}, **({"sync_to_thread": True} | how))
 
 
 def acts(path: str, group: str, needs: Needs, *, status: int = 200, **how: Any) -> Declared:

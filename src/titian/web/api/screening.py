@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Annotated, Final, Literal, Self
 
@@ -15,8 +17,8 @@ from msgspec import Meta
 
 from titian.core.agreement import Purpose
 from titian.core.collection import timestamp
-from titian.core.errors import InvalidInput, TitianError, TooLarge
-from titian.core.screening import Asked, Facts, How, Screened, ValueKind
+from titian.core.errors import InvalidInput, TitianError, TooLarge, Unavailable
+from titian.core.screening import NAMES, Asked, Facts, How, Screened, ValueKind
 from titian.node import Node
 from titian.web.api.caller import Called, Caller, Needs
 from titian.web.api.handed import handed
@@ -138,8 +140,8 @@ def screen(request: AnyRequest, caller: Called, node: NamedDependency[Node], dat
     return Answer(known=sum(bool(row.hits) for row in rows), rows=rows)
 
 
-@reads("/screen", GROUP, ANYONE)
-def screen_one(
+@reads("/screen", GROUP, ANYONE, sync_to_thread=None)
+async def screen_one(
     caller: Called,
     node: NamedDependency[Node],
     value: Annotated[str, Parameter(min_length=1, max_length=4096, description="What is asked about.")],
@@ -148,7 +150,13 @@ def screen_one(
 ) -> Row:
     """Ask what is known about one value."""
     how = How(purpose=None if purpose is None else purpose.value)
-    return _answered(caller, node, [Asked(value, _kind(kind))], how)[0]
+    asked = [Asked(value, _kind(kind))]
+    # A thread costs as much as the answer. But a partner's has to be written down first, an index may have to be made
+    # or opened, and names take longer than others may have to wait.
+    if node.screen.is_open and not caller.is_partner and asked[0].kind not in NAMES:
+        with suppress(Unavailable):
+            return _answered(caller, node, asked, how, seconds=0)[0]
+    return (await asyncio.to_thread(_answered, caller, node, asked, how))[0]
 
 
 @acts(
@@ -171,10 +179,10 @@ def _lines(caller: Caller, node: Node, asked: Iterable[Asked], how: How) -> Iter
         yield msgspec.json.encode({"error": error.message}) + b"\n"
 
 
-def _answered(caller: Caller, node: Node, asked: Sequence[Asked], how: How) -> list[Row]:
+def _answered(caller: Caller, node: Node, asked: Sequence[Asked], how: How, seconds: float = PATIENCE) -> list[Row]:
     """What is known; what of it goes to a partner is remembered first."""
     found: list[Row] = handed(
-        caller, "screen", lambda: list(node.screen().screen(caller.viewer, asked, how, seconds=PATIENCE)),
+        caller, "screen", lambda: list(node.screen().screen(caller.viewer, asked, how, seconds=seconds)),
         lambda answers: [_row(one) for one in answers],
         lambda answers: {(hit.collection, hit.known) for one in answers for hit in one.hits},
     )  # fmt: skip
