@@ -81,6 +81,7 @@ def test_each_learns_what_the_mode_tells(bridge: Bridge) -> None:
     # The offering side knows how many were asked, and no more.
     (run,) = bridge.a.node.matches.runs()
     assert (run.asked, run.common, run.state, run.ours) == (30, None, RunState.DONE, False)
+    assert bridge.a.node.matches.outcome(run.id)[1] is None
 
 
 def test_the_mode_mutual_tells_both(bridge: Bridge) -> None:
@@ -89,6 +90,10 @@ def test_the_mode_mutual_tells_both(bridge: Bridge) -> None:
     assert tuple(sorted(found.outcome.values)) == COMMON
     (run,) = bridge.a.node.matches.runs()
     assert run.common == 10
+    there = bridge.a.node.matches.outcome(run.id)[1]
+    assert there is not None
+    assert tuple(sorted(there.values)) == COMMON
+    assert (there.ours, there.theirs) == (found.outcome.theirs, found.outcome.ours)
 
 
 def test_the_mode_cardinality_tells_a_number(bridge: Bridge) -> None:

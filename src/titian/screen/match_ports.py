@@ -114,7 +114,7 @@ class Book(Protocol):
         """A run in which a partner asks: itself, after how many messages, and its state."""
         ...
 
-    def advance(self, run: Run, step: int, serving: bytes | None) -> None:
+    def advance(self, run: Run, step: int, serving: bytes, outcome: Outcome | None = None) -> None:
         """Write how far a run has come, after ``step`` messages."""
         ...
 

@@ -257,10 +257,14 @@ class Matching:
         if run.offer != offer.id:
             raise InvalidInput("The run is about another offer.")
         step = serve(secret, _serving(state), message, self._random, threads=self._threads)
+        outcome = None
         if step.serving.closed:
-            common = len(step.serving.common) if run.mode is Mode.MUTUAL else None
-            run = msgspec.structs.replace(run, state=RunState.DONE, ended=self._book.now(), common=common)
-        self._book.advance(run, count + 1, _encode(step.serving))
+            run = msgspec.structs.replace(run, state=RunState.DONE, ended=self._book.now())
+            if run.mode is Mode.MUTUAL:
+                run = msgspec.structs.replace(run, common=len(step.serving.common))
+                outcome = Outcome(values=step.serving.common, ours=secret.commitment, theirs=step.serving.commitment,
+                                  salt=secret.salt)  # fmt: skip
+        self._book.advance(run, count + 1, _encode(step.serving), outcome)
         return step.reply
 
     def _open(self, reader: Reader, identifier: str) -> Offer:

@@ -247,15 +247,19 @@ class Matches:
             raise NotFound("There is no such run, or it is over.", advice="Begin a new one.")
         return _run(bytes(row[0])), int(row[1]), bytes(row[2])
 
-    def advance(self, run: Run, step: int, serving: bytes | None) -> None:
-        """Write how far a run has come, after ``step`` messages. Raises :class:`Refused` when the message that led
-        here was answered meanwhile, or the offer is over."""
+    def advance(self, run: Run, step: int, serving: bytes, outcome: Outcome | None = None) -> None:
+        """Write how far a run has come, after ``step`` messages, and what we learnt by it, if that is something.
+
+        Raises :class:`Refused` when the message that led here was answered meanwhile, or the offer is over.
+        """
+        kept = None if outcome is None else _encode(outcome)
         with self._store.writing() as tx:
             if not _read_offer(tx, run.offer).stands(self.now()):
                 raise Refused("This offer is over.", advice="Look what is offered now.")
             changed = tx.run(
-                "UPDATE match_runs SET step = ?, body = ?, serving = ? WHERE id = ? AND ours = ? AND step = ?",
-                step, _encode(run), serving, run.id, False, step - 1,
+                "UPDATE match_runs SET step = ?, body = ?, serving = ?, outcome = ? "
+                "WHERE id = ? AND ours = ? AND step = ?",
+                step, _encode(run), serving, kept, run.id, False, step - 1,
             )  # fmt: skip
             if not changed:
                 raise Refused("This message was answered already: it is not answered twice.")
@@ -286,12 +290,12 @@ class Matches:
         return [_run(bytes(row[0])) for row in rows]
 
     def outcome(self, reference: str) -> tuple[Run, Outcome | None]:
-        """A run in which we asked, by its id or the beginning of it, and what it told. Raises :class:`NotFound`."""
+        """A run by its id or the beginning of it, and what this node learnt by it: of one in which a partner asked,
+        only in the mode mutual. Raises :class:`NotFound`."""
         if not reference.isalnum():
             raise NotFound(f"There is no run {reference!r}.")
         with self._store.reading() as tx:
-            rows = tx.all("SELECT body, outcome FROM match_runs WHERE ours = ? AND id LIKE ? LIMIT 2",
-                          True, f"{reference}%")  # fmt: skip
+            rows = tx.all("SELECT body, outcome FROM match_runs WHERE id LIKE ? LIMIT 2", f"{reference}%")
         if len(rows) != 1:
             raise NotFound(f"There is no run {reference!r}." if not rows else f"Several runs begin with {reference!r}.",
                            advice="`titian match list` shows them.")  # fmt: skip
