@@ -61,7 +61,7 @@ def supported(pair: Pair) -> float:
         Facts(births=(side.birth,) if side.birth else (), countries=(side.country,) if side.country else ())
         for side in (pair.one, pair.other)
     )
-    return worth(similarity(pair), weigh(one, other)[0])
+    return worth(similarity(pair), *weigh(one, other))
 
 
 def f1(scores: Scores, of: Sequence[Pair], threshold: float) -> float:

@@ -167,6 +167,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "alias": "A short name to type.",
         "party_refs": "Who talks with each other.",
         "meetings": "A list of dictionaries with `date` (YYYY-MM-DD), `place` and `title`.",
+        "commitments": "What was promised: by whom, what, until which day, and on which day it was kept.",
     },
     "consent": {
         "originator_ref": "The party whose objects they are.",

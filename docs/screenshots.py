@@ -30,7 +30,7 @@ LANGUAGES: Final = {"en": "English", "id": "Indonesian", "ja": "Japanese"}
 SCHEMES: Final = ("light", "dark")
 WIDTH: Final = 1200
 TALLEST: Final = 1000
-TALLER: Final = {"today": 1700}
+TALLER: Final = {"today": 1700, "matching": 1700}
 """Pictures that may be taller, as what they are about stands further down."""
 LARGEST: Final = 120_000
 MOST: Final = 6_000_000
@@ -121,6 +121,8 @@ SCREENS: Final = (
            "releaser-one", _today),
     Screen("screening", "Screening", "A list of wallets, addresses, names or images: what is known of each, from whom, "
            "and what may be done with it.", "analyst-one", _at("/screening")),
+    Screen("matching", "Private matching", "Which values a partner knows too, without showing it the others: what it "
+           "protects and what not, offers, partners, runs.", "analyst-one", _at("/matching")),
     Screen("find", "Find", "One box over everything held, with filters; where words were found is marked.",
            "analyst-one", _at("/find?q=drone")),
     Screen("object", "An object", "Readable, with its markings in words, where it comes from, and what it refers to.",

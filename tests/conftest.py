@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import sqlite3
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support.postgres import PostgresServer, postgres_server
+from support.postgres import PostgresServer, has_schema, postgres_server
 from titian import setup
 from titian.store.database import Database, SqliteDatabase
 
@@ -33,13 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def schema_at_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A new node's SQLite database is a copy of one that was migrated once: a twentieth of a second for each test.
+    """A new node's database is a copy of one that was migrated once: a twentieth of a second for each test.
 
     Migrations have tests of their own, which call what is replaced here by its proper name.
     """
     made = tmp_path_factory.mktemp("schema") / "empty.db"
 
     def migrate(database: Database, to: str = "head") -> None:
+        if has_schema(database.url):
+            return
         if not isinstance(database, SqliteDatabase) or not database._create or database.path.exists():
             real(database, to)
             return
@@ -60,8 +65,42 @@ def schema_at_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def applications_come_and_go() -> Iterator[None]:
+    """An application readies its process for a long life; here hundreds of them live in one process, and briefly.
+
+    Were each frozen, all would stay in memory to the end of the run: a gigabyte and a half. What the imports made is
+    frozen instead, once, and some applications at a time are collected. `titian serve` in the journeys does as it says.
+    """
+    app = sys.modules.get("titian.web.app")  # whoever makes applications has imported it by now
+    if app is None:
+        yield
+        return
+    started = itertools.count(1)
+
+    def collect() -> None:
+        if next(started) % 10 == 0:
+            gc.collect()
+
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    with mock.patch.object(app, "gc", mock.Mock(spec=gc, collect=collect)), mock.patch.object(app, "warm_up"):
+        yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started when the first test asks for it; `.new_database()` gives a URL."""
+    """A PostgreSQL server, started when the first test asks for it."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture
+def new_database(postgresql: PostgresServer) -> Iterator[Callable[..., str]]:
+    """Makes PostgreSQL databases that end with the test; `new_database(empty=True)` has not even the schema."""
+    with postgresql.databases() as make:
+        yield make

@@ -62,6 +62,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("titian.wire.pkcs11", "pkcs11"): "an extra: only a node whose keys lie in a token needs it",
     ("titian.web.serve", "titian.web.worker"): "each worker is a fresh interpreter, told what to load",
     ("titian.wire.formats", "titian.wire.misp"): "misp-stix takes most of a second to load",
+    ("titian.wire.formats", "titian.wire.tagpack"): "YAML is loaded for YAML",
     ("titian.screen.opening", "titian.screen.desk"): "half a second and 60 MB that only who screens pays",
     ("titian.screen.opening", "titian.screen.match*"): "the same, and libsodium besides: only who matches pays",
     ("titian.screen.names.japanese", "sudachipy"): "an extra: only who screens for Japanese names in kanji needs it",

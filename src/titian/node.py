@@ -26,6 +26,7 @@ from titian.exchange.agree import Agree
 from titian.exchange.arrive import Arrive, ByHand
 from titian.exchange.bundle import Bundles
 from titian.exchange.carry import Carry
+from titian.exchange.give_back import GiveBack
 from titian.exchange.glance import Glance
 from titian.exchange.hold import Hold
 from titian.exchange.ledger_verbs import Inspect
@@ -34,6 +35,7 @@ from titian.exchange.offerable import Offering
 from titian.exchange.recall import Recalls
 from titian.exchange.recall_received import answered, received
 from titian.exchange.receive import Receive
+from titian.exchange.refer import Refer
 from titian.exchange.release import Release
 from titian.exchange.retention import Retention
 from titian.exchange.sight import Sight
@@ -73,13 +75,14 @@ from titian.store.registry import NodeRecord
 from titian.store.screening import ScreeningLog
 from titian.store.search import Find
 from titian.store.shelf import StoreCursors, StoreShelf
-from titian.store.sightings import StoreSightings
+from titian.store.sightings import REFERRALS, StoreSightings
 from titian.store.signing import SigningKeys
 from titian.store.store import Store, now_micros
 from titian.store.subscriptions import Subscriptions
 from titian.store.view import Partners
 from titian.store.waiting import Waiting
 from titian.store.way_back import WayBack
+from titian.wire.content import content_of
 from titian.wire.files import FileFormats
 from titian.wire.peer_link import connect
 from titian.wire.pkcs11 import Tokens
@@ -122,6 +125,7 @@ class Node(msgspec.Struct, frozen=True):
     witness: Witness
     submit: Submit
     sight: Sight
+    refer: Refer
     ledger_desk: LedgerDesk
     inspect: Inspect
     subscribe: Subscribe
@@ -225,6 +229,7 @@ def open_node(
     log = ScreeningLog(store, withdraw.tick, lambda party: agree.read().label(party))
     screening = Screening(log, home / SCREENING, store.node.secret)
     matches = Matches(store, gate)
+    referrals = StoreSightings(gate, REFERRALS)
     back = WayBack(store, deliveries, withdraw.check_leaving)
     subscribe = Subscribe(subscriptions, arrivals, arrive, witness, back, peers, connect)
 
@@ -263,6 +268,7 @@ def open_node(
         subscribe=subscribe,
         submit=Submit(ledgers, submit),
         sight=Sight(StoreSightings(gate), release, arrive, subscribe),
+        refer=Refer(referrals, GiveBack(referrals, release, arrive, subscribe), handed, content_of),
         ledger_desk=LedgerDesk(store, ledgers, heads),
         inspect=Inspect(subscriptions, peer_ledgers, witness, connect),
         bundles=Bundles(
@@ -284,7 +290,6 @@ def open_node(
             book=matches,
             offering=Offering(gate),
             reach=reach,
-            seed=store.node.secret,
             identify=lambda reference: collections.find(reference).id,
             quotas=Quotas(usual=settings.match_values_per_day, listed=settings.match_listable_values_per_day),
         ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,21 +26,51 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def new_url(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewUrl:
-    """Makes the address of an empty database."""
-    if backend == "postgresql":
-        server = request.getfixturevalue("postgresql")
-        return lambda: str(server.new_database())
+@contextmanager
+def _files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """Makes addresses of SQLite files; they end with the test too."""
     numbers = itertools.count()
     folder: Path = tmp_path_factory.mktemp("stores")
-    return lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
+    yield lambda: f"sqlite:///{folder / f'{next(numbers)}.db'}"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def new_url(backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewUrl]:
+    """Makes the address of a database for a node; on PostgreSQL the schema is in it already (see `set_up`)."""
+    if backend == "postgresql":
+        yield request.getfixturevalue("new_database")
+    else:
+        with _files(tmp_path_factory) as make:
+            yield make
+
+
+@pytest.fixture
+def empty_url(backend: str, request: pytest.FixtureRequest, new_url: NewUrl) -> NewUrl:
+    """Makes the address of a database with nothing in it, for what makes the schema itself."""
+    if backend == "postgresql":
+        make = request.getfixturevalue("new_database")
+        return lambda: str(make(empty=True))
+    return new_url
 
 
 @pytest.fixture(scope="session")
-def shared_store(new_url: NewUrl) -> Iterator[Store]:
+def lasting_url(
+    backend: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NewUrl]:
+    """As `new_url`, for what many tests share."""
+    if backend == "postgresql":
+        databases = request.getfixturevalue("postgresql").databases()
+    else:
+        databases = _files(tmp_path_factory)
+    with databases as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def shared_store(lasting_url: NewUrl) -> Iterator[Store]:
     """A store for every test that brings its own collection."""
-    store = set_up(new_url(), Clock())
+    store = set_up(lasting_url(), Clock())
     yield store
     store.close()
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from support.stix import Object, text
+from titian import setup
 from titian.core.collection import ALL, Appended, Collection, Incoming, Page, Record, Selection, timestamp
 from titian.core.signing import Secret
 from titian.exchange.hold import judge
@@ -16,7 +17,6 @@ from titian.store import segments
 from titian.store.database import Transaction, open_database
 from titian.store.ledger_book import LedgerBook
 from titian.store.log import objects
-from titian.store.migrate import migrate
 from titian.store.pages import FIRST, LATEST
 from titian.store.registry import NodeRecord, write_node
 from titian.store.store import Store
@@ -41,9 +41,9 @@ NODE = NodeRecord(
 
 
 def set_up(url: str, clock: Clock) -> Store:
-    """Migrate an empty database, put a node into it, and open it."""
+    """Migrate a database as :func:`init_node` does (see `schema_at_hand`), put a node into it, and open it."""
     database = open_database(url, create=True)
-    migrate(database)
+    setup.migrate(database)
     with database.writing() as tx:
         write_node(tx, NODE)
     database.close()

@@ -63,9 +63,9 @@ def bench(new_bench: Callable[[], Bench]) -> Bench:
 
 
 @pytest.fixture
-def address(backend: str, new_url: NewUrl) -> Callable[[], str]:
+def address(backend: str, empty_url: NewUrl) -> Callable[[], str]:
     """Where to restore into: a new database, or nothing where that is a file in the home."""
-    return lambda: new_url() if backend == "postgresql" else ""
+    return lambda: empty_url() if backend == "postgresql" else ""
 
 
 def put_back(bench: Bench, file: Path, home: Path, address: str) -> Restored:
@@ -419,8 +419,8 @@ def forged(path: Path, change: Callable[[Manifest], Manifest]) -> None:
     path.write_bytes(raw)
 
 
-def test_an_older_schema_is_brought_up(backend: str, new_url: NewUrl, tmp_path: Path, address: Any) -> None:
-    database = open_database(new_url(), create=True)
+def test_an_older_schema_is_brought_up(backend: str, empty_url: NewUrl, tmp_path: Path, address: Any) -> None:
+    database = open_database(empty_url(), create=True)
     migrate(database, "0002")
     with database.writing() as tx:
         write_node(tx, NODE)

@@ -28,15 +28,21 @@ def test_sqlite_syncs_each_commit(fresh_store: Store) -> None:
         assert tx.one("PRAGMA foreign_keys") == (1,)
 
 
-def test_postgresql_waits_for_each_commit(new_url: Callable[[], str]) -> None:
+def test_postgresql_waits_for_each_commit(
+    backend: str, new_url: Callable[[], str], request: pytest.FixtureRequest
+) -> None:
     """Also on a server whose administrator has switched that off for everybody."""
-    store = set_up(new_url(), Clock())
-    if store.database.kind != "postgresql":
+    if backend != "postgresql":
         pytest.skip("PostgreSQL's settings")
+    with request.getfixturevalue("postgresql").durable():
+        _waits_for_each_commit(new_url())
+
+
+def _waits_for_each_commit(url: str) -> None:
+    store = set_up(url, Clock())
     name = urlsplit(store.database.url).path.removeprefix("/")
     with store.writing() as tx:
         tx.run(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    url = store.database.url
     store.close()
     again = Store(url)
     with closing(psycopg.connect(url)) as plain:
@@ -58,9 +64,9 @@ def test_a_writer_that_stopped_does_not_hold_up_the_others_for_ever(
         assert tx.one(f"SHOW {name}") == (value,)
 
 
-def test_what_the_address_asks_of_the_server_is_kept(new_url: Callable[[], str]) -> None:
+def test_what_the_address_asks_of_the_server_is_kept(empty_url: Callable[[], str]) -> None:
     """libpq's ``options``: an administrator who names a schema there means it, also beside what we set."""
-    url = new_url()
+    url = empty_url()
     if not url.startswith("postgresql"):
         pytest.skip("SQLite has no server")
     with closing(psycopg.connect(url, autocommit=True)) as plain:

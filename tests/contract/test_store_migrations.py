@@ -28,8 +28,8 @@ NewUrl = Callable[[], str]
 
 
 @pytest.fixture
-def migrated(new_url: NewUrl) -> str:
-    url = new_url()
+def migrated(empty_url: NewUrl) -> str:
+    url = empty_url()
     database = open_database(url, create=True)
     migrate(database)
     database.close()
@@ -90,9 +90,9 @@ def test_migrating_again_changes_nothing(new_url: NewUrl) -> None:
 
 
 @pytest.fixture
-def empty(new_url: NewUrl) -> str:
+def empty(empty_url: NewUrl) -> str:
     """A database that is there, with nothing in it."""
-    url = new_url()
+    url = empty_url()
     database = open_database(url, create=True)
     with database.writing() as tx:
         tx.one("SELECT 1")

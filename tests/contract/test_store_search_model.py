@@ -42,8 +42,8 @@ steps = st.lists(
 
 
 @pytest.fixture(scope="module")
-def model_store(new_url: Callable[[], str]) -> Iterator[Store]:
-    store = set_up(new_url(), Clock())
+def model_store(lasting_url: Callable[[], str]) -> Iterator[Store]:
+    store = set_up(lasting_url(), Clock())
     yield store
     store.close()
 

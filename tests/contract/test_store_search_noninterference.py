@@ -127,9 +127,9 @@ def values(run: str, chosen: Sequence[tuple[int, str, str, int, bool, int]]) -> 
 
 
 @pytest.fixture(scope="module")
-def stores(new_url: Callable[[], str]) -> Any:
+def stores(lasting_url: Callable[[], str]) -> Any:
     """Two stores with the same secret and clock."""
-    made = [set_up(new_url(), Clock()) for _ in range(2)]
+    made = [set_up(lasting_url(), Clock()) for _ in range(2)]
     yield made
     for store in made:
         store.close()

@@ -35,8 +35,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def signing_store(new_url: Callable[[], str]) -> Iterator[Store]:
-    store = set_up(new_url(), Clock())
+def signing_store(lasting_url: Callable[[], str]) -> Iterator[Store]:
+    store = set_up(lasting_url(), Clock())
     yield store
     store.close()
 

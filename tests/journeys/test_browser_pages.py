@@ -37,10 +37,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 READERS = ("analyst-one", "administrator-one", "releaser-one", "auditor-one")
 """Whose pages are looked at; who comes later is only looked at where the others do not come."""
 MUST = (
-    "/", "/find", "/screening", "/objects/:one", "/objects/:one/raw", "/objects/:one/versions", "/objects/:one/graph",
-    "/write", "/write/report", "/write/incident-drone", "/release", "/release/new", "/release/requests/:one",
-    "/recalls", "/recalls/:one", "/inbox", "/agreements", "/agreements/:one", "/dialogues/:one", "/ledger-view",
-    "/ledger-view/:one", "/admin", "/account", "/help",
+    "/", "/find", "/screening", "/matching", "/matching/offers/:one", "/objects/:one", "/objects/:one/raw",
+    "/objects/:one/versions", "/objects/:one/graph", "/write", "/write/report", "/write/incident-drone", "/release",
+    "/release/new", "/release/requests/:one", "/recalls", "/recalls/:one", "/inbox", "/agreements",
+    "/agreements/:one", "/dialogues/:one", "/ledger-view", "/ledger-view/:one", "/admin", "/account", "/help",
 )  # fmt: skip
 """Screens that must be found: the eight of the console, and what belongs to them."""
 AT = dict[str, tuple[str, str]]

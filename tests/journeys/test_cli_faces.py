@@ -34,6 +34,8 @@ from titian.exchange.hold import BATCH
 from titian.node import open_node
 
 SECONDS = 30.0
+STORY_SECONDS = 180.0
+"""In which the demo has to tell its story: half a minute, where nothing else is done."""
 HOSTILE = "[/b][private] :bug: [link=evil.example]x"
 ESCAPING = "\x1b[31m\x9b2J\x7f\u202egnp\x00"
 COMMANDING = set("\x1b\x9b\x7f\u202e\x00")
@@ -130,7 +132,7 @@ class Demo:
         return self._out.read_text()
 
     def until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + STORY_SECONDS
         while not holds():
             assert self.process.poll() is None, self._err.read_text()
             assert time.monotonic() < deadline, self._err.read_text()
@@ -173,6 +175,10 @@ def test_what_the_demo_prints_can_be_pasted_and_it_leaves_nothing_behind(demo: D
     printed = demo.printed
     assert not BOX & set(printed)
     assert max(len(line) for line in printed.splitlines()[:17]) <= 80, "the table fits"
+    assert "  37 are known, in " in printed
+    assert "which 25 both know, and that BNPT offered 2,999" in printed
+    customers = block(printed, "The wallets that the company asked about", "wallets.txt").splitlines()[-1].strip()
+    assert len(Path(customers).read_text("ascii").splitlines()) == 100_000
 
     if shutil.which("curl"):
         line = block(printed, "curl", "uav'")

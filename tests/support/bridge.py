@@ -12,6 +12,7 @@ import sqlite3
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 from unittest.mock import patch
@@ -65,9 +66,12 @@ Tamper = Callable[[httpx.Request, httpx.Response], httpx.Response | None]
 """Is shown what a node answers; returns what is answered in its place, or None."""
 
 
+_parties = cache(public_parties)
+
+
 def _id(alias: str) -> str:
     """The identifier of a party, as it is shipped."""
-    found = public_parties()[alias].id
+    found = _parties()[alias].id
     assert found is not None
     return found
 
@@ -92,7 +96,7 @@ class Peer:
         self.alias = alias
         self.home = home
         self.clock = clock
-        self.party = public_parties()[alias]
+        self.party = _parties()[alias]
         self.id = _id(alias)
         self.tamper: Tamper | None = None
         self.asked: list[str] = []
@@ -109,8 +113,9 @@ class Peer:
             self.node.agreements.add(public_agreements()[AGREEMENT].encode(), _BY)
             self.node.collections.add("Reports")
         self._reports = self.node.collections.find("Reports")
+        self._listens = False
         self._face: ExitStack | None = None
-        self._client: TestClient[Any] | None = None
+        self._opened_client: TestClient[Any] | None = None
         self._port = 0
 
     def _opened(self) -> Node:
@@ -204,7 +209,7 @@ class Peer:
     @contextmanager
     def stopped(self) -> Iterator[Path]:
         """Stop the node while its files are changed, and start it again: its home."""
-        serving = self._face is not None
+        serving, opened = self._listens, self._face is not None
         self._close_face()
         self.node.close()
         try:
@@ -212,7 +217,7 @@ class Peer:
         finally:
             self.node = self._opened()
             if serving:
-                self.open_face()
+                self.open_face(at_once=opened)
 
     def put_back(self, database: bytes) -> None:
         """Put an older database in the place of the present one."""
@@ -223,9 +228,17 @@ class Peer:
 
     # ── what others see of it ─────────────────────────────────────────────────────────────────────────────
 
-    def open_face(self) -> None:
-        """Put the node behind its application, without the threads that work by the clock of the machine."""
+    def open_face(self, *, at_once: bool = True) -> None:
+        """Put the node behind its application, without the threads that work by the clock of the machine.
+
+        If not at once, then when it is first asked: an application is half a second of work.
+        """
         self._close_face()
+        self._listens = True
+        if at_once:
+            self._open_application()
+
+    def _open_application(self) -> None:
         threshold, logs = gc.get_threshold(), structlog.get_config()
         with ExitStack() as stack:
             stack.callback(lambda: structlog.configure(**logs))
@@ -240,22 +253,31 @@ class Peer:
                 warnings.simplefilter("ignore", LitestarDeprecationWarning)
                 app: Any = create_app(self.home)
                 client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
-                self._client = stack.enter_context(client)
+                self._opened_client = stack.enter_context(client)
             self._face = stack.pop_all()
 
+    @property
+    def _client(self) -> TestClient[Any] | None:
+        """Who asks the application; None while nobody listens."""
+        if self._listens and self._face is None:
+            self._open_application()
+        return self._opened_client
+
     def _close_face(self) -> None:
-        face, self._face, self._client = self._face, None, None
+        self._listens = False
+        face, self._face, self._opened_client = self._face, None, None
         if face is not None:
             face.close()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """What the node answers to a request of another."""
-        if self._client is None:
+        client = self._client
+        if client is None:
             raise httpx.ConnectError("nobody listens", request=request)
         path = request.url.raw_path.decode()
         self.asked.append(f"{request.method} {path}")
         headers = [(name, value) for name, value in request.headers.items() if name != "host"]
-        given = self._client.request(request.method, path, headers=headers, content=request.content)
+        given = client.request(request.method, path, headers=headers, content=request.content)
         headers = [(n, v) for n, v in given.headers.items() if n not in ("content-encoding", "content-length")]
         answer = httpx.Response(given.status_code, headers=headers, content=given.content, request=request)
         changed = None if self.tamper is None else self.tamper(request, answer)
@@ -304,7 +326,8 @@ class Bridge:
             peer.url = f"http://127.0.0.1:{_FIRST_PORT + number}/"
             self.peers[alias] = self._ports[_FIRST_PORT + number] = peer
             peer.node.subscribe._connect = self.connect
-            peer.open_face()
+            # The first is the one that sends, and whose files a test may change: its application sees that happen.
+            peer.open_face(at_once=number == 0)
 
     def __enter__(self) -> Self:
         return self

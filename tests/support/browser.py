@@ -299,7 +299,7 @@ PEOPLE: Final = {"administrator-one": Duty.ADMINISTRATOR, "auditor-one": Duty.AU
 def make_demo(folder: Path) -> Demo:
     """Run `titian demo --once` into a new folder, and add one person for each duty it lacks."""
     command = [*executable(), "demo", "--once", "--json", "--folder", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment(), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment(), check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     home = Path(told["nodes"]["bnpt"])

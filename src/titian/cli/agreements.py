@@ -1,6 +1,7 @@
 """``titian agreements``."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,7 +12,7 @@ from titian.cli.parties import From, Marked, Until, Why, mention_skipped, moment
 from titian.cli.session import acting
 from titian.cli.terminal import say, warn
 from titian.core.agreement import Onward, Purpose
-from titian.core.directory_objects import Dialogue, Meeting, Statement
+from titian.core.directory_objects import Commitment, Dialogue, Meeting, Statement, read_day
 from titian.core.directory_writing import instant_text
 from titian.core.errors import InvalidInput, NotFound, TooLarge
 from titian.core.extensions import read_ceiling
@@ -141,7 +142,7 @@ def show(agreement: Reference, home: Home = DEFAULT_HOME, json: Json = False) ->
     for topic in shown.topics:
         say(f"  topic: {topic}")
     if shown.dialogue is not None:
-        _say_dialogue(shown.dialogue)
+        _say_dialogue(shown.dialogue, held.label)
     _table_audience(shown)
 
 
@@ -290,20 +291,27 @@ def add_dialogue(
     alias: Annotated[str | None, typer.Option(help="A short name to type.")] = None,
     meeting: Annotated[list[str] | None, typer.Option(help="A meeting: 2026-03-01, Tokyo, Second dialogue.")] = None,
     statement: Annotated[list[str] | None, typer.Option(help="A statement: who published it: its title.")] = None,
+    promise: Annotated[
+        list[str] | None, typer.Option(help="What a party promised: 2026-12-01, mofa-japan, Two trainers for Jakarta.")
+    ] = None,
     tlp: Marked = Tlp.GREEN,
     why: Why = "",
     json: Json = False,
 ) -> None:
-    """Add a dialogue, or a meeting or statement to one that is known."""
+    """Add a dialogue, or a meeting, statement or promise to one that is known."""
     meetings = tuple(_meeting(one) for one in meeting or ())
     statements = tuple(_statement(one) for one in statement or ())
+    promises = tuple(_commitment(one) for one in promise or ())
     with node(home) as opened:
         by = By(person=acting(opened, home, Permission.MANAGE_AGREEMENTS).id, why=why, tlp=tlp)
         if party:
             made = Dialogue(id="", name=name, alias=alias, meetings=meetings, statements=statements)
             made = opened.agreements.add_dialogue(made, party, by)
-        else:
-            made = opened.agreements.note_meeting(name, by, meetings=meetings, statements=statements)
+        if promises or not party:
+            made = opened.agreements.note_meeting(
+                name, by, meetings=() if party else meetings, statements=() if party else statements,
+                commitments=promises,
+            )  # fmt: skip
     if json:
         print_json(_dialogue(made))
     else:
@@ -320,6 +328,14 @@ def _meeting(text: str) -> Meeting:
     return Meeting(date=date, place=place, title=title)
 
 
+def _commitment(text: str) -> Commitment:
+    due, party, title = ([part.strip() for part in text.split(",", 2)] + ["", "", ""])[:3]
+    if not (due and party and title):
+        advice = 'Write "2026-12-01, mofa-japan, Two trainers for Jakarta".'
+        raise InvalidInput(f"{text!r} is no promise.", advice=advice)
+    return Commitment(by=party, title=title, due=read_day(due))
+
+
 def _statement(text: str) -> Statement:
     source, _, title = (part.strip() for part in text.partition(":"))
     if not source or not title:
@@ -329,15 +345,39 @@ def _statement(text: str) -> Statement:
 
 def _dialogue(made: Dialogue) -> dict[str, Any]:
     return {"id": made.id, "name": made.name, "alias": made.alias, "parties": sorted(made.parties),
-            "meetings": made.meetings, "statements": made.statements}  # fmt: skip
+            "meetings": made.meetings, "statements": made.statements, "commitments": made.commitments}  # fmt: skip
 
 
-def _say_dialogue(made: Dialogue) -> None:
+def _say_dialogue(made: Dialogue, label: Callable[[str], str]) -> None:
     say(f"  dialogue: {made.name}")
     for meeting in made.meetings:
         say(f"    {meeting.date} {meeting.place}: {meeting.title}")
     for statement in made.statements:
         say(f"    {statement.source}: {statement.title}")
+    for one in sorted(made.commitments, key=lambda each: each.due):
+        kept = f"kept on {one.kept}" if one.kept else f"due on {one.due}"
+        say(f"    {one.title}: promised by {label(one.by)}, {kept}")
+
+
+@dialogues_app.command(
+    "keep", epilog='Example:  titian agreements dialogue keep talks "Two trainers for Jakarta" --on 2026-11-20'
+)
+def keep(
+    dialogue: Annotated[str, typer.Argument(help="A dialogue: its identifier, alias or exact name.")],
+    title: Annotated[str, typer.Argument(help="What was promised, or how that begins.")],
+    on: Annotated[str, typer.Option(help="The day on which it was kept.")],
+    home: Home = DEFAULT_HOME,
+    why: Why = "",
+    json: Json = False,
+) -> None:
+    """Note that something which was promised was done."""
+    with node(home) as opened:
+        by = By(person=acting(opened, home, Permission.MANAGE_AGREEMENTS).id, why=why)
+        made = opened.agreements.note_kept(dialogue, title, by, day=on)
+    if json:
+        print_json(_dialogue(made))
+    else:
+        say(made.id)
 
 
 @dialogues_app.command("list", epilog="Example:  titian agreements dialogue list --json")
@@ -373,7 +413,7 @@ def show_dialogue(
         print_json(_dialogue(found) | {"agreements": agreements})
         return
     say(found.id)
-    _say_dialogue(found)
+    _say_dialogue(found, held.label)
     say(f"  parties: {', '.join(sorted(map(held.label, found.parties)))}")
     for name in agreements:
         say(f"  agreement: {name}")

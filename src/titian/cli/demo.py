@@ -14,13 +14,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
 
 from titian.cli import demo_node
 from titian.cli.common import Json, print_json, progress, table
-from titian.cli.demo_bridge import Bridge, Joined, join
+from titian.cli.demo_bridge import ANALYST, Bridge, Joined, join
+from titian.cli.demo_screening import Wallets
 from titian.cli.demo_story import Story, find_real, public_parties, rewrite, write_story
 from titian.cli.previewed import merged
 from titian.cli.terminal import say, warn
@@ -37,6 +39,7 @@ from titian.settings import ENVIRONMENT
 from titian.setup import init_node
 from titian.web.serve import Listening, check_listening
 from titian.wire.galaxies import demo_objects, demo_size
+from titian.wire.taxii_client import TaxiiClient
 
 app = typer.Typer(add_completion=False)
 
@@ -49,6 +52,8 @@ AGREEMENTS: Final = {
     "example-telecom": "asean-japan-cybersecurity",
 }
 """Who pulls in the demo, by alias, and under which agreement. The other two agreements are set up as well."""
+CUSTOMERS: Final = "wallets.txt"
+"""The file of the wallets that a company screens, beside the nodes: whoever looks can screen them again."""
 CALLED: Final = {"mofa-japan": "Japan", "mfa-russia": "Russia", "example-telecom": "Company"}
 _PATIENCE: Final = 5.0
 """Seconds in which the first node may end gracefully. Nobody but the demo has anything there to lose."""
@@ -84,9 +89,11 @@ def demo(
     An Indonesian agency holds what the MISP galaxies know of drones, cryptocurrency and online influence. It sets up
     five agreements from what governments said in public, writes a report, and previews what Japan, Russia and a member
     company would see; a second person approves, and the nodes of all three, which have subscribed, pull over TAXII 2.1
-    what the preview promised. A sighting comes back; a recall is applied, refused, and left unanswered; and whoever
-    changes the history is caught. What the report tells is made up. Everything stays on this machine. With --once
-    --json the nodes are kept, and `sessions` lets you go on as one of the two people: TITIAN_SESSION=….
+    what the preview promised. A sighting comes back; a company screens 100,000 wallets; Indonesia and Japan find out
+    which wallets both know, and show each other no other; a recall is applied, refused, and left unanswered; and
+    whoever changes the history is caught. What the report tells is made up, and no wallet is anybody's. Everything
+    stays on this machine. With --once --json the nodes are kept, and `sessions` lets you go on as one of the two
+    people: TITIAN_SESSION=….
     """
     with _ended_by_signals(), _kept(folder, keep=once and json) as place:
         # A port that is taken is told before anything is loaded.
@@ -105,14 +112,16 @@ def demo(
             told.pulled = {one.alias: one.arrived() for one in joined}
             show.arrivals(told)
             bridge.sight(told.seen["mofa-japan"].projection.released[told.campaign])
+            wallets = _wallets(first, joined, url, told, quiet=json)
+            wallets.tell(place / CUSTOMERS)
             bridge.recall(told.channel, told.people["analyst-one"])
             bridge.verify(place / OWN, AGREEMENTS["example-telecom"])
             if json:
                 print_json({"nodes": told.nodes, "preview": told.preview, "pulled": told.pulled,
-                            "sessions": told.sessions, "sightings": bridge.sightings, "recalls": bridge.recalls,
-                            "ledgers": bridge.ledgers})  # fmt: skip
+                            "sessions": told.sessions, "sightings": bridge.sightings, "screening": wallets.screening,
+                            "match": wallets.match, "recalls": bridge.recalls, "ledgers": bridge.ledgers})  # fmt: skip
             if not once:
-                for line in _invitation(url, told):
+                for line in _invitation(url, told, place / CUSTOMERS):
                     (warn if json else say)(line)
                 _stay(process)
     if not once:
@@ -160,7 +169,8 @@ def _tell_first(home: Path, told: Told, show: _Show) -> None:
         operator = local_operator(OWN)
         analyst, releaser = _people(node, operator, told)
         story = write_story(node, analyst, real)
-        told.channel, told.campaign, told.people = story.channel, story.campaign, {"analyst-one": analyst}
+        told.channel, told.campaign = story.channel, story.campaign
+        told.people = {"analyst-one": analyst, "releaser-one": releaser}
         show.draft(story, _preview(node, story, told))
         rewrite(node, story.report)
         show.matrix(story, _preview(node, story, told))
@@ -348,13 +358,26 @@ def _cell(seen: Seen, identifier: str) -> str:
     return f"less {', '.join(removed)}" if removed else "a copy"
 
 
-def _invitation(url: str, told: Told) -> list[str]:
+def _wallets(first: Node, joined: Sequence[Joined], url: str, told: Told, *, quiet: bool) -> Wallets:
+    """The part about wallets: a company asks the first node over HTTP, and so does Japan's."""
+    japan = next(one.node for one in joined if one.alias == "mofa-japan")
+    host = urlsplit(url).hostname or ""
+    return Wallets(
+        first, japan, analyst=told.people["analyst-one"], releaser=told.people["releaser-one"], asker=ANALYST,
+        agreement=AGREEMENTS["mofa-japan"], connect=lambda key: TaxiiClient(url, key=key, allow_private={host}),
+        quiet=quiet,
+    )  # fmt: skip
+
+
+def _invitation(url: str, told: Told, customers: Path) -> list[str]:
     """What to try, to be pasted as it stands: nothing is drawn around it, and no line is broken."""
     place, key = f"{url}taxii2/api/collections/{told.collections['mofa-japan']}/", told.keys["mofa-japan"]
     return [
         "",
         f"BNPT's node stays up (Ctrl-C ends it). Open {url} in a browser and sign in:",
         *(f"  {name}  {password}" for name, password in sorted(told.passwords.items())),
+        "The wallets that the company asked about are in this file, for the page Screening:",
+        f"  {customers}",
         "",
         "Or ask it as Japan's node does, with curl:",
         "",

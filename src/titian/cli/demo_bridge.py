@@ -36,7 +36,8 @@ POLICIES: Final = {
     "example-telecom": Policy.KEEP,
 }
 """What each partner does by itself when something is recalled."""
-_ANALYST: Final = Actor("demo-analyst", "analyst-two", Duty.ANALYST)
+ANALYST: Final = Actor("demo-analyst", "analyst-two", Duty.ANALYST)
+"""Who works at the partners' nodes."""
 _RELEASER: Final = Actor("demo-releaser", "releaser-two", Duty.RELEASER)
 _REFUSAL: Final = "We hold it as evidence in a case; it goes to nobody."
 _WHY: Final = "The channel belongs to a relief organisation."
@@ -97,7 +98,7 @@ def join(node: Node, alias: str, url: str, collection: str, key: str, agreement:
         url=url, remote=collection, title="", agreement=register.agreement(agreement).id, party="", every=EVERY,
         on_recall=POLICIES[alias],
     )  # fmt: skip
-    made = node.subscribe.subscribe(_ANALYST, terms, key, register.directory, node.collections.receiving)
+    made = node.subscribe.subscribe(ANALYST, terms, key, register.directory, node.collections.receiving)
     return Joined(alias, node, made.id)
 
 
@@ -134,7 +135,7 @@ class Bridge:
     def sight(self, shown: str) -> None:
         """Japan has seen something of it, and says so; the sighting comes back."""
         japan = self._partners["mofa-japan"].node
-        (done,) = japan.sight.sight(_ANALYST, [shown], count=3)
+        (done,) = japan.sight.sight(ANALYST, [shown], count=3)
         for one in done.returned:
             if one.state is Back.WAITS and one.request is not None:
                 japan.release.approve(_RELEASER, one.request)
@@ -152,11 +153,11 @@ class Bridge:
         made = self._first.recalls.recall(
             recaller, [source], reason=Reason.FALSE_POSITIVE, deadline=at + DEADLINE, why=_WHY
         )
-        self._say(f"BNPT recalls it from {sum(len(one.recipients) for one in made)} parties: {_WHY}")
+        self._say(f"BNPT recalls the channel from {sum(len(one.recipients) for one in made)} parties: {_WHY}")
         russia = self._partners["mfa-russia"].node
         await_that("Russia's recall", lambda: bool(russia.recalls.received()))
         waiting = russia.recalls.received()[0]
-        russia.recalls.answer(_ANALYST, waiting.id, Response.REFUSED, _REFUSAL)
+        russia.recalls.answer(ANALYST, waiting.id, Response.REFUSED, _REFUSAL)
         wanted = {Standing.APPLIED, Standing.REFUSED, Standing.OVERDUE}
 
         def settled() -> bool:

@@ -71,7 +71,7 @@ class _Named(msgspec.Struct):
 _named: Final = msgspec.json.Decoder(_Named).decode
 
 
-class _Writer:
+class Writer:
     """Writes objects of one creator at one instant, with identifiers that are the same in every run."""
 
     def __init__(self, own: str, at: int) -> None:
@@ -79,7 +79,12 @@ class _Writer:
         self.at = timestamp(at)[:23] + "Z"
         self.made: dict[str, dict[str, Any]] = {}
 
+    def written(self) -> list[bytes]:
+        """What was written, as bytes."""
+        return [msgspec.json.encode(one) for one in self.made.values()]
+
     def domain(self, kind: str, called: str, **properties: Any) -> str:
+        """Write an object that has versions; its identifier."""
         identifier = f"{kind}--{uuid.uuid5(uuid.UUID(self.own[10:]), called)}"
         self.made[called] = {
             "type": kind, "spec_version": "2.1", "id": identifier, "created_by_ref": self.own,
@@ -88,18 +93,20 @@ class _Writer:
         return identifier
 
     def observable(self, kind: str, called: str, **properties: Any) -> str:
+        """Write an observable; its identifier."""
         identifier = observable_id(kind, properties)
         self.made[called] = {"type": kind, "spec_version": "2.1", "id": identifier, **properties}
         return identifier
 
     def relationship(self, called: str, kind: str, source: str, target: str) -> str:
+        """Write that one object relates to another; its identifier."""
         return self.domain("relationship", called, relationship_type=kind, source_ref=source, target_ref=target)
 
 
 def write_story(node: Node, actor: Actor, real: dict[str, str]) -> Story:
     """Write the report and what it is about, and mark it: not everything for everybody."""
     at = node.agreements.now()
-    writer = _Writer(node.record.identity, at)
+    writer = Writer(node.record.identity, at)
     page = writer.domain(
         "indicator", "Page collecting money", name="Page collecting money", valid_from=writer.at,
         pattern="[domain-name:value = 'winter-relief.example']", pattern_type="stix",
@@ -126,7 +133,7 @@ def write_story(node: Node, actor: Actor, real: dict[str, str]) -> Story:
         object_refs=[page, channel, campaign, account, note, *real.values(), *links],
     )  # fmt: skip
     into = node.collections.add(REPORTS, description="What this agency writes itself")
-    node.exchange.hold([msgspec.json.encode(one) for one in writer.made.values()], into, source="demo")
+    node.exchange.hold(writer.written(), into, source="demo")
     money = Handling(releasable_to=("ID", "JP"), purposes=(Purpose.TERRORIST_FINANCING,), expires=timestamp(at + _YEAR))
     for ids, wish in (
         ([report, channel, account, *links], Wish(tlp=Tlp.GREEN)),

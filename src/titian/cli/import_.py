@@ -21,6 +21,7 @@ class Format(Enum):
     STIX = "stix"
     MISP = "misp"
     CSV = "csv"
+    TAGPACK = "tagpack"
 
 
 @app.command(
@@ -36,7 +37,7 @@ def import_verb(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Take STIX 2.1, MISP or CSV files into a collection.
+    """Take STIX 2.1, MISP, CSV or TagPack files into a collection.
 
     Each object is checked by itself: what is valid is taken in, what is not is told with its rule. A file that
     cannot be read to its end does not keep the others from being taken in, but the exit status is 1.

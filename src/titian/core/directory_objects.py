@@ -6,6 +6,7 @@ and is named with its reason. How they are written: :mod:`titian.core.directory_
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from titian.core.extensions import (
     PARTY_EXTENSION,
     WITHDRAWS_FROM,
     AgreementObject,
+    CommitmentPart,
     ConsentObject,
     DialogueObject,
     PartyWords,
@@ -60,8 +62,21 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
 
 
+class Commitment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a party has promised in a dialogue: who (an identifier), what, until which day, and on which it was kept.
+
+    Days as YYYY-MM-DD.
+    """
+
+    by: str
+    title: str
+    due: str
+    kept: str | None = None
+
+
 class Dialogue(msgspec.Struct, frozen=True, kw_only=True):
-    """A standing channel between parties: its meetings and its statements. ``parties`` are identifiers."""
+    """A standing channel between parties: its meetings, statements, and what was promised. ``parties`` are
+    identifiers."""
 
     id: str
     name: str
@@ -69,6 +84,7 @@ class Dialogue(msgspec.Struct, frozen=True, kw_only=True):
     parties: frozenset[str] = frozenset()
     meetings: tuple[Meeting, ...] = ()
     statements: tuple[Statement, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -309,7 +325,30 @@ def read_dialogue(raw: bytes) -> Dialogue:
             Statement(source=str(one.get("source_name")), title=str(one.get("description")), url=_text(one.get("url")))
             for one in found.external_references
         ),
+        commitments=tuple(_commitment(found, one) for one in found.commitments),
     )
+
+
+def _commitment(found: DialogueObject, one: CommitmentPart) -> Commitment:
+    require_reference(one.by_ref, "identity", f"A commitment in the dialogue {found.name!r} is of nobody")
+    for day in (one.due, one.kept):
+        if day is not None:
+            read_day(day)
+    return Commitment(by=one.by_ref, title=one.title, due=one.due, kept=one.kept)
+
+
+def read_day(text: str) -> str:
+    """Return a day that is written as YYYY-MM-DD. Raises :class:`InvalidInput` for what is none.
+
+    >>> read_day("2026-02-28")
+    '2026-02-28'
+    """
+    try:
+        if len(text) == len("2026-02-28") and datetime.date.fromisoformat(text):
+            return text
+    except ValueError:
+        pass
+    raise InvalidInput(f"{text[:40]!r} is no day.", advice="Write it as 2026-03-01.")
 
 
 def _text(value: object) -> str | None:

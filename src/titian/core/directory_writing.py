@@ -141,7 +141,7 @@ def write_dialogue(dialogue: Dialogue, stamp: Stamp) -> bytes:
 
 
 def dialogue_content(dialogue: Dialogue) -> dict[str, object]:
-    """Return what a ``dialogue`` says of its parties, meetings and statements."""
+    """Return what a ``dialogue`` says of its parties, meetings, commitments and statements."""
     references = [
         {"source_name": one.source, "description": one.title} | ({"url": one.url} if one.url else {})
         for one in dialogue.statements
@@ -149,6 +149,11 @@ def dialogue_content(dialogue: Dialogue) -> dict[str, object]:
     return {
         "party_refs": sorted(dialogue.parties),
         "meetings": [msgspec.to_builtins(one) for one in dialogue.meetings] or None,
+        "commitments": [
+            {"by_ref": one.by, "title": one.title, "due": one.due} | ({"kept": one.kept} if one.kept else {})
+            for one in dialogue.commitments
+        ]
+        or None,
         "external_references": references or None,
     }
 

@@ -41,12 +41,16 @@ _HEX_HASHES: Final = frozenset({"pdq", "md5", "sha1", "sha256", "sha512"})
 def written_address(address: str) -> str:
     """Return an address of a network in the one way that we write it. Checksums are not looked at.
 
+    Bech32 is written in one case (BIP-173): an address that begins alike and mixes them is another kind.
+
     >>> written_address("0xABCDEFABCDEFABCDEFABCDEFABCDEFABCDEFABCD"), written_address("BC1QXY")
     ('0xabcdefabcdefabcdefabcdefabcdefabcdefabcd', 'bc1qxy')
+    >>> written_address("TB1PxJKEfqidNx2NBinAK1YDavtXDR6edh")
+    'TB1PxJKEfqidNx2NBinAK1YDavtXDR6edh'
     """
     address = address.strip()
     hexadecimal = len(address) == _HEX_ADDRESS and address[:2] in ("0x", "0X")
-    return address.lower() if hexadecimal or address.startswith(_BECH32) else address
+    return address.lower() if hexadecimal or (address.startswith(_BECH32) and address.isupper()) else address
 
 
 def _written(kind: str, name: str, value: Any, properties: Mapping[str, Any]) -> Any:

@@ -111,7 +111,7 @@ EXTENSION_DEFINITIONS: Final[Mapping[str, bytes]] = {
     ),
     DIALOGUE_EXTENSION: _definition(
         DIALOGUE_EXTENSION, "Dialogue", "dialogue", "new-sdo",
-        "A standing channel between parties: its meetings, and the statements that came of it.",
+        "A standing channel between parties: its meetings, what was promised, and the statements that came of it.",
     ),
     CONSENT_EXTENSION: _definition(
         CONSENT_EXTENSION, "Consent", "consent", "new-sdo",
@@ -233,6 +233,15 @@ class MeetingPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     title: str
 
 
+class CommitmentPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A commitment in a dialogue: days as YYYY-MM-DD, ``by_ref`` whose it is."""
+
+    by_ref: str
+    title: str
+    due: str
+    kept: str | None = None
+
+
 class DialogueObject(_Ours, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ``dialogue``. What was stated in it stands in ``external_references``."""
 
@@ -240,6 +249,7 @@ class DialogueObject(_Ours, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     alias: str | None = None
     party_refs: tuple[str, ...]
     meetings: tuple[MeetingPart, ...] = ()
+    commitments: tuple[CommitmentPart, ...] = ()
 
 
 class ConsentObject(_Ours, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -25,7 +25,8 @@ T = TypeVar("T", ReferralShape, ReferralAnswerShape)
 REFERRAL: Final = "referral"
 REFERRAL_ANSWER: Final = "referral-answer"
 _MILLISECOND: Final = 1000
-_LONGEST: Final = 2000
+LONGEST: Final = 2000
+"""Characters of a reason, and of what a referral says."""
 
 
 class State(StrEnum):
@@ -135,7 +136,7 @@ def refer(
         id=new_id(REFERRAL, random=random), by=by, addressed=addressed, contents=tuple(dict.fromkeys(contents)),
         designations=tuple(designations), legal_basis=tuple(one.strip() for one in legal_basis if one.strip()),
         history=(Step(state=State.SENT, at=_whole(at), by=by),), created=_whole(at), version=_whole(at),
-        deadline=deadline if deadline is None else _whole(deadline), name=name, why=why[:_LONGEST], marks=tuple(marks),
+        deadline=deadline if deadline is None else _whole(deadline), name=name, why=why[:LONGEST], marks=tuple(marks),
     )  # fmt: skip
     if not made.contents:
         raise InvalidInput("A referral names no content.", advice="Give the address, the account or the hash.")
@@ -168,7 +169,7 @@ def move(
     moment = _whole(at)
     if moment < referral.history[-1].at:
         raise InvalidInput("A referral came to this before it came to the state that it is in.")
-    step = Step(state=state, at=moment, by=by, reason=reason.strip()[:_LONGEST])
+    step = Step(state=state, at=moment, by=by, reason=reason.strip()[:LONGEST])
     return msgspec.structs.replace(
         referral,
         history=(*referral.history, step),
@@ -191,7 +192,7 @@ def apply_answer(
     if answer.by != referral.addressed:
         raise InvalidInput("Only the platform that a referral is addressed to answers it.")
     last = referral.history[-1]
-    if (last.state, last.by, last.reason) == (answer.response, answer.by, answer.reason.strip()[:_LONGEST]):
+    if (last.state, last.by, last.reason) == (answer.response, answer.by, answer.reason.strip()[:LONGEST]):
         return referral
     moment = answer.version if at is None else at
     return move(
@@ -256,7 +257,7 @@ def _said(part: dict[str, Any]) -> dict[str, Any]:
 
 def write_referral_answer(one: ReferralAnswer) -> bytes:
     """Write an answer to a referral; reading it gives the same, but for instants in whole milliseconds."""
-    content = {"referral_ref": one.referral, "response": one.response.value, "reason": one.reason[:_LONGEST]}
+    content = {"referral_ref": one.referral, "response": one.response.value, "reason": one.reason[:LONGEST]}
     return _write(REFERRAL_ANSWER, one, content)
 
 

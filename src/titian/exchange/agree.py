@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from titian.core.agreement import Agreement, Consent, Onward
-from titian.core.directory_objects import Change, Dialogue, Meeting, Reading, Statement, creator, ended
+from titian.core.directory_objects import Change, Commitment, Dialogue, Meeting, Reading, Statement, creator, ended
 from titian.core.directory_writing import (
     Stamp,
     dialogue_content,
@@ -33,6 +33,7 @@ from titian.core.stix import is_identifier, new_id
 from titian.core.tlp import Tlp
 from titian.exchange.agreement_draft import Plan, plan_bundle, plan_draft, require_free
 from titian.exchange.agreement_file import BundleDraft, read_agreement_file
+from titian.exchange.dialogue_notes import kept, noted
 
 Work = Callable[[Reading, int], Change]
 """From what is held, and the instant in microseconds, to the change."""
@@ -353,17 +354,33 @@ class Agree:
         return after.dialogues[change.subject]
 
     def note_meeting(
-        self, dialogue: str, by: By, *, meetings: Sequence[Meeting] = (), statements: Sequence[Statement] = ()
+        self,
+        dialogue: str,
+        by: By,
+        *,
+        meetings: Sequence[Meeting] = (),
+        statements: Sequence[Statement] = (),
+        commitments: Sequence[Commitment] = (),
     ) -> Dialogue:
-        """Add meetings and statements to a dialogue. Raises :class:`Refused` when another party wrote it."""
+        """Add meetings, statements and commitments to a dialogue. Raises :class:`Refused` for another party's."""
 
         def work(held: Reading, now: int) -> Change:
             found = held.dialogue(dialogue)
-            more = msgspec.structs.replace(
-                found, meetings=(*found.meetings, *meetings), statements=(*found.statements, *statements)
-            )
+            more = noted(held, found, meetings, statements, commitments)
             raw = revise(_mine(held, found.id, found.name), now, dialogue_content(more))
             return Change(objects=[raw], act="note meeting", subject=found.id, details={"name": found.name})
+
+        change, after = self._book.change(by.person, by.why, work)
+        return after.dialogues[change.subject]
+
+    def note_kept(self, dialogue: str, title: str, by: By, *, day: str) -> Dialogue:
+        """Note on which day a commitment was kept. Raises :class:`Refused` for another party's dialogue."""
+
+        def work(held: Reading, now: int) -> Change:
+            found = held.dialogue(dialogue)
+            more = kept(found, title, day)
+            raw = revise(_mine(held, found.id, found.name), now, dialogue_content(more))
+            return Change(objects=[raw], act="keep commitment", subject=found.id, details={"name": title})
 
         change, after = self._book.change(by.person, by.why, work)
         return after.dialogues[change.subject]

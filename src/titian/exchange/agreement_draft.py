@@ -100,7 +100,7 @@ def plan_draft(draft: AgreementDraft, held: Reading, stamp: Stamp) -> Plan:
         parties.append((identifier, one))
     objects = _plan_parties(parties, names, held, stamp, notes)
     members = frozenset(names.find(reference) for reference in draft.parties)
-    dialogue = _plan_dialogue(draft, members, held, stamp, objects, notes)
+    dialogue = _plan_dialogue(draft, members, names, held, stamp, objects, notes)
     agreement = _agreement_of(draft, members, dialogue, held, stamp)
     before = held.directory.agreements.get(agreement.id)
     if before is not None and (before, held.aliases.get(agreement.id)) != (agreement, draft.alias):
@@ -155,6 +155,7 @@ def _describe_own(own: Party, described: Party, held: Reading, stamp: Stamp) -> 
 def _plan_dialogue(
     draft: AgreementDraft,
     members: frozenset[str],
+    names: _Names,
     held: Reading,
     stamp: Stamp,
     objects: list[bytes],
@@ -163,7 +164,16 @@ def _plan_dialogue(
     if draft.new_dialogue is None:
         return None if draft.dialogue is None else held.dialogue(draft.dialogue).id
     identifier = draft.new_dialogue.id or new_id("dialogue")
-    dialogue: Dialogue = msgspec.structs.replace(draft.new_dialogue, id=identifier, parties=members)
+    promised = tuple(
+        msgspec.structs.replace(one, by=names.find(one.by)) for one in draft.new_dialogue.commitments
+    )  # fmt: skip
+    if any(one.by not in members for one in promised):
+        raise InvalidInput(
+            "A commitment is of a party that is not in the agreement.", advice="Name one of its parties."
+        )
+    dialogue: Dialogue = msgspec.structs.replace(
+        draft.new_dialogue, id=identifier, parties=members, commitments=promised
+    )  # fmt: skip
     if identifier in held.dialogues:
         if held.dialogues[identifier] != dialogue:
             notes.append(f"The dialogue {dialogue.name!r} is described otherwise in the file; it {_STAYS}.")

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from titian.core.agreement import Onward
-from titian.core.directory_objects import Dialogue, Meeting, Statement
+from titian.core.directory_objects import Commitment, Dialogue, Meeting, Statement
 from titian.core.errors import InvalidInput, TooLarge, UnreadableFile
 from titian.core.extensions import (
     read_alias,
@@ -269,9 +269,10 @@ def _read_party(values: Mapping[str, Any]) -> PartyDraft:
 
 def _read_dialogue(values: Mapping[str, Any]) -> Dialogue:
     """A dialogue; its identifier is empty where the file gives none, its parties are those of the agreement."""
-    table = _Table("The dialogue", values, ("id", "name", "alias", "meetings", "statements"))
+    table = _Table("The dialogue", values, ("id", "name", "alias", "meetings", "statements", "commitments"))
     meetings = [_Table("A meeting", one, ("date", "place", "title")) for one in table.tables("meetings")]
     statements = [_Table("A statement", one, ("source", "title", "url")) for one in table.tables("statements")]
+    promised = [_Table("A commitment", one, ("party", "title", "due", "kept")) for one in table.tables("commitments")]
     return Dialogue(
         id=_identifier(table, "dialogue") or "",
         name=table.read("name", read_name, table.need("name")),
@@ -281,5 +282,14 @@ def _read_dialogue(values: Mapping[str, Any]) -> Dialogue:
         ),
         statements=tuple(
             Statement(source=one.need("source"), title=one.need("title"), url=one.text("url")) for one in statements
+        ),
+        commitments=tuple(
+            Commitment(
+                by=one.need("party"),
+                title=one.need("title"),
+                due=one.day("due"),
+                kept=None if one.value("kept") is None else one.day("kept"),
+            )
+            for one in promised
         ),
     )

@@ -22,7 +22,10 @@ class Formats(Protocol):
     """Reading and writing files of other systems."""
 
     def read(self, path: Path, format: str, marking: str | None = None) -> Source:
-        """Open a file of a format (``auto``, ``stix``, ``misp``, ``csv``); ``marking`` goes on what has none."""
+        """Open a file of a format (``auto``, ``stix``, ``misp``, ``csv``, ``tagpack``).
+
+        ``marking`` goes on what has none.
+        """
         ...
 
     def write(

@@ -6,21 +6,15 @@ eyes and the recipient's agreement hold for it as for all else.
 
 from __future__ import annotations
 
-from collections.abc import Collection as Many
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from enum import StrEnum
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
-from titian.core.arrival import Provenance
-from titian.core.collection import Collection
-from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused, TitianError
-from titian.core.gate import Request, Session, State
+from titian.core.errors import Forbidden, InvalidInput, NotFound, Refused
+from titian.core.gate import Session
 from titian.core.marking import Marking, well_known
 from titian.core.people import Actor, Permission
-from titian.core.release import Withheld
 from titian.core.sighting import (
     MOST,
     Seen,
@@ -37,110 +31,14 @@ from titian.core.sighting import (
     write_sighting,
 )
 from titian.core.stix import is_identifier
-from titian.core.subscription import Subscription
 from titian.core.survey import Facts, Survey, facts_of
 from titian.core.tlp import TLP_DEFINITIONS, TLP_IDS, Tlp
-from titian.exchange.release import Outcome, Preview, incoming
+from titian.exchange.give_back import NO_CHANNEL, Book, Desk, GiveBack, Provenances, Releases, Subscriptions
+from titian.exchange.give_back import Back as Back
+from titian.exchange.give_back import Returned as Returned
+from titian.exchange.release import incoming
 
-_REPLACED: Final = "It was counted again since: a later count is asked for in its place."
 _LONGEST: Final = 1000
-
-
-class Desk(Protocol):
-    """One transaction (:class:`titian.store.sightings.StoreSightingDesk`)."""
-
-    @property
-    def session(self) -> Session:
-        """The gate's session."""
-        ...
-
-    def collection(self, person: str) -> Collection:
-        """The collection of this node's own sightings, made when there is none."""
-        ...
-
-    def held(self) -> Iterable[tuple[str | None, bytes]]:
-        """Every sighting that is held in its latest version, after the party that it came from: None for our own."""
-        ...
-
-    def sources(self, party: str, shown: Many[str]) -> Mapping[str, str]:
-        """What the copies were made from that a party was shown under some identifiers; of those that are copies."""
-        ...
-
-    def agreement_of(self, came: Provenance) -> str | None:
-        """The agreement under which something came that no subscription brought: into an inbox, or in a bundle."""
-        ...
-
-
-class Book(Protocol):
-    """Opens transactions over sightings."""
-
-    def reading(self) -> AbstractContextManager[Desk]:
-        """A snapshot."""
-        ...
-
-    def writing(self) -> AbstractContextManager[Desk]:
-        """A transaction that is durable when the block ends, undone when it raises."""
-        ...
-
-
-class Provenances(Protocol):
-    """Knows where objects came from (:class:`titian.exchange.arrive.Arrive`)."""
-
-    def provenance(self, identifier: str) -> Sequence[Provenance]:
-        """Where each version of an object came from, newest first."""
-        ...
-
-
-class Subscriptions(Protocol):
-    """Knows what was subscribed to (:class:`titian.exchange.subscribe.Subscribe`)."""
-
-    def find(self, reference: str) -> Subscription:
-        """One by its id. Raises :class:`NotFound`."""
-        ...
-
-
-class Releases(Protocol):
-    """The verbs of release that a sighting goes back by (:class:`titian.exchange.release.Release`)."""
-
-    def preview(self, references: Sequence[str], agreement: str, *, parties: Sequence[str] | None = None) -> Preview:
-        """Show what a party would see."""
-        ...
-
-    def request(
-        self, actor: Actor, references: Sequence[str], agreement: str, *, parties: Sequence[str] | None = None
-    ) -> Outcome:
-        """Ask for a release."""
-        ...
-
-    def requests(self, *, waiting_only: bool = True) -> list[Request]:
-        """The requests that wait."""
-        ...
-
-    def stop(self, actor: Actor, identifier: str, why: str) -> Request:
-        """Take back a request that waits."""
-        ...
-
-
-class Back(StrEnum):
-    """What became of a sighting on its way back."""
-
-    WENT = "went"
-    """It is released to whom its object came from, and goes with the next exchange."""
-    WAITS = "waits"
-    """A second person has to approve it."""
-    STAYS = "stays"
-    """It stays here, and ``why`` says why."""
-
-
-class Returned(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a sighting on its way back to a party, under an agreement. Both are None where it is not known
-    which; ``request`` is the identifier of what waits, or was carried out."""
-
-    state: Back
-    party: str | None = None
-    agreement: str | None = None
-    request: str | None = None
-    why: str = ""
 
 
 class Sighted(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,9 +71,7 @@ class Sight:
 
     def __init__(self, book: Book, releases: Releases, provenances: Provenances, subscriptions: Subscriptions) -> None:
         self._book = book
-        self._releases = releases
-        self._provenances = provenances
-        self._subscriptions = subscriptions
+        self._back = GiveBack(book, releases, provenances, subscriptions)
 
     # ── saying what was seen ──────────────────────────────────────────────────────────────────────────────
 
@@ -228,56 +124,12 @@ class Sight:
 
     def _return(self, actor: Actor, sighting: Sighting) -> tuple[Returned, ...]:
         """Ask for the release of a sighting to each party that its object came from."""
-        channels = self._channels(sighting.of)
+        channels = self._back.channels(sighting.of)
         if channels:
-            return tuple(self._ask(actor, sighting, agreement, party) for agreement, party in channels)
+            return tuple(self._back.ask(actor, [sighting.id], agreement, party) for agreement, party in channels)
         with self._book.reading() as desk:
             senders = {one.received_from for one in desk.session.find([sighting.of])}
-        return tuple(Returned(state=Back.STAYS, party=one, why=_NO_CHANNEL) for one in senders if one is not None)
-
-    def _channels(self, identifier: str) -> list[tuple[str, str]]:
-        """The agreements that an object came under, and from whom, newest first."""
-        found: dict[tuple[str, str], None] = {}
-        for one in self._provenances.provenance(identifier):
-            agreement = self._agreement(one)
-            if agreement is not None:
-                found[agreement, one.party] = None
-        return list(found)
-
-    def _agreement(self, came: Provenance) -> str | None:
-        try:
-            return self._subscriptions.find(came.subscription).terms.agreement
-        except NotFound:
-            with self._book.reading() as desk:
-                return desk.agreement_of(came)
-
-    def _ask(self, actor: Actor, sighting: Sighting, agreement: str, party: str) -> Returned:
-        """Ask for the release to one party, in the place of what waits of an earlier count."""
-        stays = Returned(state=Back.STAYS, party=party, agreement=agreement)
-        try:
-            self._take_back(actor, sighting, agreement, party)
-            outcome = self._releases.request(actor, [sighting.id], agreement, parties=[party])
-        except TitianError as error:
-            return msgspec.structs.replace(stays, why=self._why(sighting, agreement, party) or str(error))
-        request = outcome.request
-        state = Back.WAITS if request.state is State.WAITING else Back.WENT
-        return Returned(state=state, party=party, agreement=agreement, request=request.id, why=" ".join(request.needs))
-
-    def _take_back(self, actor: Actor, sighting: Sighting, agreement: str, party: str) -> None:
-        """Stop what waits of the same sighting: since it says something else now, nobody could approve it."""
-        for one in self._releases.requests():
-            same = one.chosen == (sighting.id,) and one.agreement == agreement and one.parties == (party,)
-            if same and one.state is State.WAITING:
-                self._releases.stop(actor, one.id, _REPLACED)
-
-    def _why(self, sighting: Sighting, agreement: str, party: str) -> str:
-        """Why a sighting does not go to a party, if the gate is what keeps it."""
-        try:
-            preview = self._releases.preview([sighting.id], agreement, parties=[party])
-        except TitianError:
-            return ""
-        withheld: Withheld | None = next((one.projection.withheld.get(sighting.id) for one in preview.seen), None)
-        return "" if withheld is None else withheld.reason
+        return tuple(Returned(state=Back.STAYS, party=one, why=NO_CHANNEL) for one in senders if one is not None)
 
     # ── what it was worth ─────────────────────────────────────────────────────────────────────────────────
 
@@ -306,11 +158,6 @@ class Sight:
             else Known(worth=one, name="", ours=False)
             for one in found
         ]
-
-
-_NO_CHANNEL: Final = (
-    "It is not known under which agreement its object came. `titian release` sends it under one that you name."
-)
 
 
 def _allow(actor: Actor, permission: Permission) -> None:

@@ -7,7 +7,7 @@ still holds the value is answered. So nothing that was recalled, has expired or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ from titian.screen.exact import Key, containing, network_words, read_network
 from titian.screen.hosts import parents_of
 from titian.screen.indexes import Indexes, unsigned
 from titian.screen.names import NameHit
+from titian.screen.names.evidence import worth
 from titian.screen.ports import Log
 from titian.screen.values import names_of, of_object, read_values
 from titian.screen.words import marking_words, suits, use_words
@@ -149,7 +150,7 @@ class Screen:
         benign = self.benign([one.values[0] for one in read])
         for question, one, candidates, lists in zip(asked, read, found, benign, strict=True):
             hits = [hit for each in candidates if (hit := _hit(each, held.get(each.number), how)) is not None]
-            hits.sort(key=lambda hit: (_ORDER[hit.match], -hit.score, hit.object))
+            hits.sort(key=lambda hit: (_ORDER[hit.match], -_weight(hit), hit.object))
             value = one.values[0]
             yield Screened(
                 value=question.value, normalised=value.canonical, kind=value.kind, hits=tuple(_once(hits)[: how.most]),
@@ -241,6 +242,11 @@ def _hit(candidate: _Candidate, held: HeldObject | None, how: How) -> Hit | None
         marking=marking_words(marking), source=held.source, known=held.known, standing=candidate.standing,
         tlp=marking.tlp, pap=marking.pap, use=use_words(marking, how.purpose),
     )  # fmt: skip
+
+
+def _weight(hit: Hit) -> float:
+    """What hits of one kind are put in order by: how alike they are, and of names what else speaks for them."""
+    return hit.score if hit.standing is None else worth(hit.score, hit.standing, hit.evidence)
 
 
 def _still(candidate: _Candidate, held: HeldObject) -> tuple[str | None, tuple[Evidence, ...]]:

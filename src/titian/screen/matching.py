@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from titian.core.access import Key as Reader
-from titian.core.errors import Forbidden, InvalidInput, NotFound, PeerUntrusted, Refused, TitianError
+from titian.core.errors import Forbidden, InvalidInput, NotFound, PeerUntrusted, Refused, TitianError, TooLarge
 from titian.core.matching import (
     MATCHED,
     Between,
@@ -62,6 +62,9 @@ from titian.screen.values import read_values
 
 BATCH: Final = 2_048
 """Values of one request: a quarter of a second of the partner's processor."""
+_ASKED: Final = 1_000_000
+_COUNTED: Final = 100_000
+"""Values of one run at most, and of one in the mode cardinality, which are answered all together."""
 _secret: Final = msgspec.msgpack.Decoder(Secret).decode
 _serving: Final = msgspec.msgpack.Decoder(Serving).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -123,7 +126,7 @@ class Matching:
             )
         day = datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).strftime("%Y-%m-%d")
         epoch = next_epoch(day, self._book.epochs(between.party.id, wanted.kind, wanted.mode))
-        terms = Terms(wanted.kind, epoch, wanted.mode, pad=wanted.pad)
+        terms = Terms(wanted.kind, epoch, wanted.mode, asked=self._most(wanted), pad=wanted.pad)
         # By chance, and not from the node's secret: a node that was put back must not make the same key again.
         key = random_key(self._random)
         count = len(made.values)
@@ -141,6 +144,11 @@ class Matching:
         self._book.add(actor, offer, offered.data, _encode(offered.book), made.pairs.encode(), made.look)
         return offer
 
+    def _most(self, wanted: Wanted) -> int:
+        """How many values one run may ask: not more than a day's quota, and than the mode bears at one time."""
+        most = _COUNTED if wanted.mode is Mode.CARDINALITY else _ASKED
+        return max(1, min(most, self._quota.daily.get(wanted.kind, 0)))
+
     def _needs(self, between: Between, made: Made) -> tuple[str, ...]:
         needs = []
         if between.agreement.four_eyes:
@@ -154,7 +162,7 @@ class Matching:
         """Let an offer stand that waits for a second person. Raises :class:`Forbidden` for who asked for it,
         :class:`Refused` when something that it was made of is not to be given any more."""
         offer = self._decidable(actor, reference)
-        self._check(offer)
+        self._check(offer, "Offer again: `titian match offer`.")
         return self._book.decide(actor, offer, OfferState.STANDING, why)
 
     def refuse(self, actor: Actor, reference: str, why: str) -> Offer:
@@ -175,7 +183,7 @@ class Matching:
             raise Forbidden("Who made an offer cannot decide on it.", advice="Another releaser has to.")
         return offer
 
-    def _check(self, offer: Offer) -> None:
+    def _check(self, offer: Offer, advice: str = "Ask the partner for a new one.") -> None:
         """:class:`Refused`, and the offer is withdrawn, when it holds what is not to be given any more."""
         held, before = self._book.made(offer.id)
         between = self._offering.between(offer.party, offer.agreement)
@@ -183,7 +191,7 @@ class Matching:
         if found.lost:
             why = f"{found.lost:,} of its values are not to be given any more."
             self._book.withdraw_stale(offer, why)
-            raise Refused("This offer was withdrawn.", advice="Ask the partner for a new one.")
+            raise Refused("This offer was withdrawn.", advice=advice)
         if found.look != before:
             self._book.note_look(offer.id, found.pairs.encode(), found.look)
 
@@ -290,6 +298,9 @@ class Matching:
         with self._reach(between) as partner:
             listed = _choose(partner.offers(), between, wanted)
             offer = read_offer(self._fetched(partner, listed, between), expected=listed.terms)
+            if len(values) > listed.asked:
+                raise TooLarge(f"{between.party.name} answers {listed.asked:,} values in one run, not {len(values):,}.",
+                               advice="Ask in several runs, or about some collections.")  # fmt: skip
             asking = Asking(offer, values, self._random, batch=BATCH, threads=self._threads)
             if asking.size > listed.left:
                 raise Refused(
@@ -317,6 +328,13 @@ class Matching:
         done = msgspec.structs.replace(_ended(run, self._book.now(), RunState.DONE), common=found.common)
         self._book.finish_asking(done, outcome)
         return Found(done, outcome)
+
+    def look(self, actor: Actor, party: str, agreement: str | None = None) -> list[Listed]:
+        """What a partner offers to this node now, as its node lists it, and how much may still be asked today."""
+        _allow(actor, Permission.REQUEST_RELEASE)
+        between = self._offering.between(party, agreement)
+        with self._reach(between) as partner:
+            return [one for one in partner.offers() if one.agreement == between.agreement.id]
 
     def _to_ask(
         self, between: Between, wanted: Wanted, given: Iterable[str] | None, told: Told

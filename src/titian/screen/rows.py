@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from titian.core.cells import disarm
 from titian.core.collection import timestamp
 from titian.core.screening import Hit, Screened
 
@@ -13,7 +14,6 @@ COLUMNS: Final = (
     "known", "evidence", "benign", "problem",
 )  # fmt: skip
 """The columns of a CSV file: a row for each hit, and one for a value without any."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def row_of(one: Screened) -> dict[str, Any]:
@@ -47,9 +47,4 @@ def csv_rows(one: Screened) -> Iterator[list[str]]:
                 " ".join(each.said for each in hit.evidence),
             ]  # fmt: skip
         cells += ["; ".join(one.benign), one.problem or ""]
-        yield [_plain(str(cell)) for cell in cells]
-
-
-def _plain(cell: str) -> str:
-    # A spreadsheet must not run what somebody wrote into an object (OWASP, CSV injection).
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        yield [disarm(str(cell)) for cell in cells]

@@ -24,6 +24,7 @@ from titian.store.search_postings import (
     find_terms,
     key_of,
     read_postings,
+    sets_of,
     with_part,
 )
 from titian.store.search_terms import (
@@ -152,11 +153,8 @@ class _Planner:
         wanted = {*self._basic(), *exact, *edges}
         wanted.update(n for groups in (*texts, *names) for group in groups for n in group)
         wanted.update(n for group in (*filters, *(party or ())) for n in group)
-        found = []
-        for chunk, at in chunks:
-            keys = {number: key_of(chunk, number) for number in wanted}
-            held = read_postings(self.tx, sorted(keys.values()))
-            sets = {number: held[key] for number, key in keys.items() if key in held}
+        found: list[tuple[int, Chunk]] = []
+        for chunk, at, sets in sets_of(self.tx, chunks, wanted):
             base = self._base(sets, party)
             for group in filters:
                 base &= _any(sets, group)
@@ -165,9 +163,9 @@ class _Planner:
             ids = sum(1 << number % SPAN for number in known if number // SPAN == at)
             fits = self._chunk(at, base, sets, texts, names, _any(sets, exact) | ids, edges)
             if any(fits.tiers):
-                self._add_types(fits, chunk, types)
-                found.append(fits)
-        return Plan(self.place, found, self.partial)
+                found.append((chunk, fits))
+        self._add_types(found, types)
+        return Plan(self.place, [fits for _, fits in found], self.partial)
 
     def _chunk(
         self,
@@ -191,12 +189,14 @@ class _Planner:
         unsure = dated | ((named | every) if any(needle.verify for needle in self.needles) else 0)
         return Chunk(at, [best, named, every], unsure, dated, -1, {})
 
-    def _add_types(self, fits: Chunk, chunk: int, types: Mapping[str, int]) -> None:
+    def _add_types(self, found: Sequence[tuple[int, Chunk]], types: Mapping[str, int]) -> None:
         """Add which entries are of each type, where anything fits at all."""
-        held = read_postings(self.tx, sorted(key_of(chunk, number) for number in types.values()))
-        fits.types = {name: held[key] for name, number in types.items() if (key := key_of(chunk, number)) in held}
-        if self.query.types:
-            fits.chosen = reduce(or_, (fits.types.get(name, 0) for name in self.query.types), 0)
+        places = [(chunk, at) for at, (chunk, _) in enumerate(found)]
+        for _, at, held in sets_of(self.tx, places, types.values()):
+            fits = found[at][1]
+            fits.types = {name: held[number] for name, number in types.items() if number in held}
+            if self.query.types:
+                fits.chosen = reduce(or_, (fits.types.get(name, 0) for name in self.query.types), 0)
 
     def _basic(self) -> tuple[int, ...]:
         """The sets that are looked through: the first, and where a party is asked for, what of the second it sent."""

@@ -1,4 +1,4 @@
-"""Sightings as they are held, and what partners call the objects that they are of."""
+"""Sightings and referrals as they are held, and what partners call the objects that they are of."""
 
 from __future__ import annotations
 
@@ -8,55 +8,74 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+import msgspec
+
 from titian.core.arrival import Provenance
 from titian.core.collection import Collection, Kind
+from titian.core.referral import REFERRAL, REFERRAL_ANSWER
 from titian.core.sighting import TYPE
 from titian.store.database import Transaction
 from titian.store.gate import StoreGate, StoreSession
 from titian.store.pages import read_segments
 from titian.store.registry import add_collection, list_collections
 
-NAME: Final = "Sightings"
-ALIAS: Final = "sightings"
 _SEGMENTS_AT_ONCE: Final = 32
 _AT_ONCE: Final = 800
 
 
-class StoreSightings:
-    """Opens transactions over sightings."""
+class Sayings(msgspec.Struct, frozen=True):
+    """What this node says of objects: of which ``types`` it is, and the collection of its own that it is kept in."""
 
-    def __init__(self, gate: StoreGate) -> None:
+    name: str
+    alias: str
+    description: str
+    types: tuple[str, ...]
+
+
+SIGHTINGS: Final = Sayings("Sightings", "sightings", "What this organisation has seen, and how often", (TYPE,))
+REFERRALS: Final = Sayings(
+    "Referrals", "referrals", "What this organisation asks platforms, and what it answers", (REFERRAL, REFERRAL_ANSWER)
+)
+
+
+class StoreSightings:
+    """Opens transactions over sightings, or over other things of that kind."""
+
+    def __init__(self, gate: StoreGate, sayings: Sayings = SIGHTINGS) -> None:
         self._gate = gate
+        self._sayings = sayings
 
     @contextmanager
     def reading(self) -> Iterator[StoreSightingDesk]:
         """A snapshot."""
         with self._gate.reading() as session:
-            yield StoreSightingDesk(session)
+            yield StoreSightingDesk(session, self._sayings)
 
     @contextmanager
     def writing(self) -> Iterator[StoreSightingDesk]:
         """A transaction that is durable when the block ends, undone when it raises."""
         with self._gate.writing() as session:
-            yield StoreSightingDesk(session)
+            yield StoreSightingDesk(session, self._sayings)
 
 
 class StoreSightingDesk:
-    """One transaction (:class:`titian.exchange.sight.Desk`)."""
+    """One transaction (:class:`titian.exchange.give_back.Desk`)."""
 
-    def __init__(self, session: StoreSession) -> None:
+    def __init__(self, session: StoreSession, sayings: Sayings = SIGHTINGS) -> None:
         self.session = session
+        self._sayings = sayings
 
     @property
     def _tx(self) -> Transaction:
         return self.session.tx
 
     def collection(self, person: str) -> Collection:
-        """The collection of this node's own sightings, made when there is none."""
+        """The collection of what this node says, made when there is none."""
+        name, alias = self._sayings.name, self._sayings.alias
         collections = list_collections(self._tx)
         own = [one for one in collections if one.kind is Kind.OWN]
-        found = next((one for one in own if one.alias == ALIAS), None) or next(
-            (one for one in own if one.name == NAME), None
+        found = next((one for one in own if one.alias == alias), None) or next(
+            (one for one in own if one.name == name), None
         )
         if found is not None:
             return found
@@ -64,21 +83,23 @@ class StoreSightingDesk:
         made = add_collection(
             self._tx,
             Collection(
-                num=0, id=str(uuid.uuid4()), name=f"{NAME} ({uuid.uuid4()})" if NAME in taken else NAME,
-                alias=None if ALIAS in taken else ALIAS, created=self.session.at, writable=False,
-                description="What this organisation has seen, and how often",
+                num=0, id=str(uuid.uuid4()), name=f"{name} ({uuid.uuid4()})" if name in taken else name,
+                alias=None if alias in taken else alias, created=self.session.at, writable=False,
+                description=self._sayings.description,
             ),
         )  # fmt: skip
         self.session.record(person, "add-collection", made.id, "", {"name": made.name, "received_from": None})
         return made
 
     def held(self) -> Iterator[tuple[str | None, bytes]]:
-        """Every sighting that is held in its latest version, after the party that it came from: None for our own."""
-        number = self._tx.one("SELECT num FROM types WHERE name = ?", TYPE)
-        for one in list_collections(self._tx) if number is not None else ():
+        """Each of them that is held in its latest version, after the party that it came from: None for our own."""
+        found = [self._tx.one("SELECT num FROM types WHERE name = ?", one) for one in self._sayings.types]
+        numbers = [int(row[0]) for row in found if row is not None]
+        for one in list_collections(self._tx) if numbers else ():
             if one.kind in (Kind.OWN, Kind.RECEIVED):
-                for raw in self._of_type(one.num, number[0] if number else 0):
-                    yield (one.party if one.kind is Kind.RECEIVED else None), raw
+                for number in numbers:
+                    for raw in self._of_type(one.num, number):
+                        yield (one.party if one.kind is Kind.RECEIVED else None), raw
 
     def _of_type(self, collection: int, number: int) -> Iterator[bytes]:
         rows = self._tx.all(

@@ -15,7 +15,7 @@ from titian.web.errors import TooMany
 
 MOST: Final = 8
 """Unfinished jobs of one person at most."""
-DECIDING: Final = frozenset({"release", "recall", "mark"})
+DECIDING: Final = frozenset({"release", "recall", "mark", "offer-match"})
 """Kinds of jobs that decide what partners get: nobody but whose it is stops one."""
 OF_KEY: Final = "key:"
 """What the id of an actor begins with that is a key of this organisation's own."""

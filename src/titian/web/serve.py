@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -145,6 +146,10 @@ def serve(listening: Listening) -> None:
         ssl_key=listening.tls_key,
         ssl_protocol_min=SSLProtocols.tls12,
     )
+    # What is here when workers are made is theirs too, page by page as long as nobody writes there: a collector that
+    # walks over it would have each of them make its own copy.
+    gc.collect()
+    gc.freeze()
     try:
         server.serve()
     finally:

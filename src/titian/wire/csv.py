@@ -16,6 +16,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from titian.core.cells import disarm as disarm
+from titian.core.cells import rearm
 from titian.core.errors import InvalidInput, UnreadableFile
 from titian.core.marking import Marking, definitions_of
 from titian.core.stix import Timestamp, canonical_json, is_identifier, observable_id
@@ -72,24 +74,8 @@ _NAMES: Final[Mapping[str, str]] = {column.replace("_", ""): column for column i
     "externalreference": "reference",
     "provider": "source",
 }
-# The last four are the full-width forms of the first four.
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]")
 _LONGEST_LINE: Final = 1 << 20
 _DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?: ?UTC|Z|\+00:00)?)?")
-
-
-def disarm(cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula; :func:`rearm` undoes it.
-
-    >>> disarm("=cmd|' /C calc'!A0"), rearm(disarm("=cmd")), rearm(disarm("'=cmd")), disarm("plain")
-    ("'=cmd|' /C calc'!A0", '=cmd', "'=cmd", 'plain')
-    """
-    return "'" + cell if _FORMULA.match(cell) else cell
-
-
-def rearm(cell: str) -> str:
-    """Return what :func:`disarm` was given."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def join_cell(values: Iterable[str], separators: str) -> str:

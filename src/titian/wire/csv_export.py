@@ -9,9 +9,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from titian.core.cells import disarm
 from titian.core.errors import InvalidInput
 from titian.core.marking import Marking, read_markings
-from titian.wire.csv import COLUMNS, disarm, join_cell
+from titian.wire.csv import COLUMNS, join_cell
 from titian.wire.indicators import from_observable, from_pattern
 from titian.wire.stix import Problem
 

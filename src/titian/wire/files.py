@@ -11,7 +11,7 @@ import msgspec
 
 from titian.core.errors import InvalidInput
 from titian.core.marking import Marking, read_definition
-from titian.wire.formats import FORMATS, Reading, marking_named, read, write
+from titian.wire.formats import FORMATS, WRITTEN, Reading, marking_named, read, write
 from titian.wire.stix import Problem
 
 
@@ -47,9 +47,9 @@ class FileFormats:
 
         ``problem`` is told of each object that the format cannot carry, or not under its marking.
         """
-        chosen = next((name for name in FORMATS if name == format), None)
+        chosen = next((name for name in WRITTEN if name == format), None)
         if chosen is None:
-            raise InvalidInput(f"There is no format {format!r}.", advice=f"Use one of {', '.join(FORMATS)}.")
+            raise InvalidInput(f"There is no format {format!r} to write.", advice=f"Use one of {', '.join(WRITTEN)}.")
         return write(objects, stream, chosen, definitions=_known(definitions), problem=problem)
 
 

@@ -21,14 +21,19 @@ from titian.wire.csv import read_csv
 from titian.wire.csv_export import write_csv
 from titian.wire.stix import Problem, read_bundle, splice_reference, write_bundle
 
-Format = Literal["stix", "misp", "csv"]
+Format = Literal["stix", "misp", "csv", "tagpack"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+"""Formats that are read."""
+WRITTEN: Final = tuple(one for one in FORMATS if one != "tagpack")
+"""Formats that are written, too."""
 
 _HEAD: Final = 1 << 16
 _KEY: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*:\s*')
 _MISP_KEYS: Final = frozenset({b"Event", b"response", b"Orgc", b"Attribute", b"orgc_id", b"threat_level_id"})
 _STIX_KEYS: Final = frozenset({b"spec_version", b"objects", b"created_by_ref"})
 _PRINTABLE: Final = re.compile(rb"[^\x00-\x08\x0b\x0c\x0e-\x1f]*+")
+_TAGS: Final = re.compile(rb"^tags[ \t]*:", re.MULTILINE)
+_TITLED: Final = re.compile(rb"^(?:title|creator|header)[ \t]*:", re.MULTILINE)
 
 
 def detect(path: Path) -> Format:
@@ -47,12 +52,14 @@ def detect(path: Path) -> Format:
         head = stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf")
     text = head.lstrip(b" \t\r\n\x1e")
     if not text:
-        raise UnreadableFile(f"{path.name} is empty.", advice="Give a STIX bundle, MISP JSON or a CSV file.")
+        raise UnreadableFile(f"{path.name} is empty.", advice="Give a STIX bundle, MISP JSON, a CSV file or a TagPack.")
     if text[:1] in b"{[":
         return _detect_json(text)
+    if path.suffix.lower() in (".yaml", ".yml") or (_TAGS.search(text) and _TITLED.search(text)):
+        return "tagpack"
     if text.startswith(b"<") or _PRINTABLE.fullmatch(text) is None:
         raise UnreadableFile(
-            f"{path.name} is neither JSON nor CSV.", advice="Give a STIX bundle, MISP JSON or a CSV file."
+            f"{path.name} is neither JSON nor CSV.", advice="Give a STIX bundle, MISP JSON, a CSV file or a TagPack."
         )
     return "csv"
 
@@ -113,6 +120,10 @@ class Reading:
         if self.format == "misp":
             yield from _misp().read_misp(self.path, problem=self.problems.append, progress=self._advance)
             return
+        if self.format == "tagpack":
+            module = importlib.import_module("titian.wire.tagpack")  # as above: YAML is loaded for YAML
+            yield from module.read_tagpack(self.path, at=self._at, problem=self.problems.append, progress=self._advance)
+            return
         with self.path.open("rb", buffering=0) as file:
             stream = io.BufferedReader(_Counted(file, self._advance))
             if self.format == "stix":
@@ -157,7 +168,7 @@ def read(
 
     :param format: detected if not given.
     :param marking: the identifier of the TLP 2.0 marking to :func:`apply_marking`.
-    :param at: the time for CSV rows that have none; the file's modification time by default, so that the
+    :param at: the time for rows of CSV and tags that have none; the file's modification time by default, so that the
         same file gives the same objects.
     :raises UnreadableFile: if the format cannot be told.
     """

@@ -79,7 +79,7 @@ def test_a_killed_node_has_all_that_it_acknowledged(
 ) -> None:
     """Killed in the middle of a POST storm, and started again on the same home and port, again and again."""
     chance = random.Random(50)
-    database = request.getfixturevalue("postgresql").new_database() if backend == "postgresql" else None
+    database = request.getfixturevalue("new_database")(empty=True) if backend == "postgresql" else None
     own = new_node(database=database)
     made, key = own.add_collection("storm"), own.add_key("writer", "writer")
     client = client_for(own.serve(), key, http)
@@ -112,7 +112,7 @@ def test_what_was_pending_is_completed_after_a_kill(
     request: pytest.FixtureRequest, new_node: NewNode, http: httpx.Client, backend: str
 ) -> None:
     """A 202 is a promise even where it says `pending`: killed at once, the node finishes when it is back."""
-    database = request.getfixturevalue("postgresql").new_database() if backend == "postgresql" else None
+    database = request.getfixturevalue("new_database")(empty=True) if backend == "postgresql" else None
     own = new_node(database=database)
     made, key = own.add_collection("large"), own.add_key("writer", "writer")
     client = client_for(own.serve(), key, http)

@@ -373,7 +373,7 @@ def test_pages_go_on_after_a_restart(
     request: pytest.FixtureRequest, new_node: NewNode, http: httpx.Client, database: str
 ) -> None:
     """DESIGN law 7: the token is stateless and its key is kept; added_after and order survive too."""
-    url = request.getfixturevalue("postgresql").new_database() if database == "postgresql" else None
+    url = request.getfixturevalue("new_database")(empty=True) if database == "postgresql" else None
     own = new_node(database=url)
     made, key = own.add_collection("kept"), own.add_key("reader", "writer")
     client = client_for(own.serve(), key, http)

@@ -23,7 +23,7 @@ COMMUNITY = "asean-japan-cybersecurity"
 COMMANDS = [
     *(("parties", verb) for verb in ("add", "list", "show", "join", "leave")),
     *(("agreements", verb) for verb in ("add", "list", "show", "end", "narrow", "members", "consent")),
-    *(("agreements", "dialogue", verb) for verb in ("add", "list", "show")),
+    *(("agreements", "dialogue", verb) for verb in ("add", "keep", "list", "show")),
 ]
 
 
@@ -152,6 +152,14 @@ def test_dialogues(signed: Node) -> None:
     assert "Tokyo" in signed.titian("agreements", "dialogue", "show", "Cyber talks")
     for wrong in ("2026-03-01", "soon, Tokyo, First", "2026-13-01, Tokyo, First"):
         assert signed.run("agreements", "dialogue", "add", "Cyber talks", "--meeting", wrong).status == 1
+    promise = "2026-12-01, mofa-japan, Two trainers for Jakarta"
+    signed.run("agreements", "dialogue", "add", "Cyber talks", "--promise", promise)
+    told = signed.titian("agreements", "dialogue", "show", "Cyber talks")
+    assert "promised by mofa-japan, due on 2026-12-01" in told
+    kept = signed.json("agreements", "dialogue", "keep", "Cyber talks", "Two trainers", "--on", "2026-11-20")
+    assert [one["kept"] for one in kept["commitments"]] == ["2026-11-20"]
+    for wrong in ("2026-12-01, mofa-japan", "soon, mofa-japan, x", "2026-12-01, nobody, x"):
+        assert signed.run("agreements", "dialogue", "add", "Cyber talks", "--promise", wrong).status != 0
 
 
 def test_a_file_that_is_wrong_says_which_key(own: Node, tmp_path: Path) -> None:

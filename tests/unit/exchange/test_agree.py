@@ -7,10 +7,20 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from titian.core.agreement import Agreement, Onward
-from titian.core.directory_objects import Change, Dialogue, Meeting, Reading, Statement, creator, read_directory
+from titian.core.directory_objects import (
+    Change,
+    Commitment,
+    Dialogue,
+    Meeting,
+    Reading,
+    Statement,
+    creator,
+    read_directory,
+)
 from titian.core.directory_writing import Stamp, revise, write_agreement, write_consent, write_membership, write_party
 from titian.core.directory_writing import new_membership as membership
 from titian.core.errors import AlreadyExists, InvalidInput, NotFound, Refused, TitianError, TooLarge
@@ -279,6 +289,38 @@ def test_a_dialogue_gathers_meetings_and_statements(agree: Agree) -> None:
     assert (found.meetings, len(found.statements), len(found.parties)) == ((meeting,), 1, 2)
     with pytest.raises(InvalidInput):
         agree.add_dialogue(Dialogue(id="", name="Alone"), ["Own"], ME)
+
+
+def test_what_was_promised_in_a_dialogue_is_open_until_it_was_kept(agree: Agree) -> None:
+    setting(agree)
+    agree.add_dialogue(Dialogue(id="", name="Talks", alias="talks"), ["Own", "partner"], ME)
+    promised = Commitment(by="partner", title="Two trainers for Jakarta", due="2026-12-01")
+    other = Commitment(by="Own", title="A room for them", due="2026-11-01")
+    found = agree.note_meeting("talks", ME, commitments=[promised, other])
+    partner = agree.read().party("partner").id
+    assert found.commitments[0] == msgspec.structs.replace(promised, by=partner)
+    kept = agree.note_kept("talks", "Two trainers", ME, day="2026-11-20")
+    assert [(one.title, one.kept) for one in kept.commitments] == [
+        ("Two trainers for Jakarta", "2026-11-20"), ("A room for them", None),
+    ]  # fmt: skip
+    assert agree.read().dialogue("talks") == kept
+    for title in ("Two trainers", "", "nothing of the kind"):
+        with pytest.raises(NotFound):
+            agree.note_kept("talks", title, ME, day="2026-11-20")
+    with pytest.raises(InvalidInput):
+        agree.note_kept("talks", "A room", ME, day="yesterday")
+    with pytest.raises(InvalidInput, match="not in"):
+        agree.note_meeting("talks", ME, commitments=[Commitment(by="club", title="Nothing", due="2026-12-01")])
+
+
+def test_a_file_says_what_was_promised(agree: Agree) -> None:
+    dialogue = (
+        '\n[dialogue]\nname = "Talks"\n\n[[dialogue.commitments]]\nparty = "partner"\ndue = 2026-12-01\n'
+        'title = "Two trainers"\n'
+    )
+    setting(agree, extra=dialogue)
+    (promised,) = agree.read().dialogue("Talks").commitments
+    assert (promised.by, promised.due, promised.kept) == (agree.read().party("partner").id, "2026-12-01", None)
 
 
 # Files

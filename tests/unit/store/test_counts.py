@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from support.gate import ANALYST, RELEASER, RELEASER_TWO, Bench, benches, malware, party_id
-from support.postgres import PostgresServer
 from support.stix import indicator, text
 from titian.core import counts as bounds
 from titian.core.counts import Counts
@@ -20,8 +19,7 @@ from titian.store.counts import LATELY
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     new_url = None
     if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgresql")
-        new_url = server.new_database
+        new_url = request.getfixturevalue("new_database")
     for make in benches(tmp_path, new_url):
         yield make()
 

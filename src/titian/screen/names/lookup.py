@@ -85,8 +85,9 @@ class Lookup:
         start, end = self._segment["blob_starts"][entry : entry + 2].tolist()
         return _decode(self._segment["blobs"][start:end].tobytes()), int(self._segment["numbers"][entry])
 
-    def find(self, name: Name, threshold: float, kind: ValueKind | None) -> Iterator[tuple[int, Likeness]]:
-        """Yield entries, not in order and perhaps more than once, with how alike they are: at least ``threshold``."""
+    def find(self, name: Name, threshold: float, kind: ValueKind | None) -> Iterator[tuple[int, int, Likeness]]:
+        """Yield entries, not in order and perhaps more than once, each with the row that was found, and with how alike
+        they are: at least ``threshold``."""
         if not name.words or not self.rows:
             return
         found = self._candidates(name, threshold)
@@ -96,7 +97,11 @@ class Lookup:
                 continue
             alike = likeness(name, self._name(row, about))
             if alike.score >= threshold:
-                yield int(self._segment["row_entry"][row]), alike
+                yield int(self._segment["row_entry"][row]), row, alike
+
+    def name(self, row: int) -> Name:
+        """Return a reading of a name as it was compared."""
+        return self._name(row, int(self._segment["row_about"][row]))
 
     def _name(self, row: int, about: int) -> Name:
         start, end = self._segment["row_starts"][row : row + 2].tolist()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA, JaroWinkler
@@ -36,6 +37,47 @@ class Likeness(NamedTuple):
 
     score: float
     match: Match
+
+
+class Laid(NamedTuple):
+    """Two names beside each other: words that were taken for each other, and those that found no partner.
+
+    ``turned`` when they stand in another order, ``together`` when the names are alike only as a whole, without regard
+    to where a word ends: then there are no ``pairs``.
+    """
+
+    pairs: tuple[tuple[Word, Word], ...] = ()
+    only_one: tuple[Word, ...] = ()
+    only_other: tuple[Word, ...] = ()
+    turned: bool = False
+    together: bool = False
+
+
+def laid(one: Name, other: Name) -> Laid:
+    """Return which words :func:`likeness` takes for each other: what a score is explained with."""
+    strict = _has_father(one) and _has_father(other)
+    left, right = dict(enumerate(one.words)), dict(enumerate(other.words))
+    taken: list[tuple[int, int]] = []
+    for at, word in enumerate(one.words):
+        to = next((to for to, each in right.items() if each == word), None)
+        if to is not None:
+            taken.append((at, to))
+            del left[at], right[to]
+    places, others = list(left), list(right)
+    pairs, _, _ = _partners(list(left.values()), list(right.values()), strict)
+    for _, at, to in pairs:
+        taken.append((places[at], others[to]))
+        del left[places[at]], right[others[to]]
+    if not taken or ((left or right) and pairs) or (left and right):
+        a, b = (one, other) if (len(one.words), one.words) <= (len(other.words), other.words) else (other, one)
+        whole = _run_together(a, b)
+        if whole and whole > _aligned(a, b):
+            return Laid(together=True)
+    taken.sort()
+    return Laid(
+        tuple((one.words[at], other.words[to]) for at, to in taken), tuple(left.values()), tuple(right.values()),
+        any(before[1] > after[1] for before, after in pairwise(taken)),
+    )  # fmt: skip
 
 
 def likeness(one: Name, other: Name) -> Likeness:
@@ -87,16 +129,8 @@ def _aligned(a: Name, b: Name) -> float:
             left.remove(word)
             right.remove(word)
             said += weight(word)
-    pairs = [(_alike(x, y, strict), at, to) for at, x in enumerate(left) for to, y in enumerate(right)]
-    pairs.sort(key=lambda pair: (-pair[0], abs(pair[1] - pair[2]), pair[1], pair[2]))
-    mine, theirs = set(range(len(left))), set(range(len(right)))
+    pairs, mine, theirs = _partners(left, right, strict)
     for alike, at, to in pairs:
-        if alike < LEAST:
-            break
-        if at not in mine or to not in theirs:
-            continue
-        mine.discard(at)
-        theirs.discard(to)
         much = (weight(left[at]) + weight(right[to])) / 2
         said += much * alike
         doubt += much * (1 - alike) * _DOUBT
@@ -104,6 +138,28 @@ def _aligned(a: Name, b: Name) -> float:
         return 0.0
     over = _leftover([left[at] for at in mine], [right[to] for to in theirs], min(len(a.words), len(b.words)) == 1)
     return said / (said + doubt + over)
+
+
+_Pairs = list[tuple[float, int, int]]
+
+
+def _partners(left: list[Word], right: list[Word], strict: bool) -> tuple[_Pairs, set[int], set[int]]:
+    """Which words stand for each other, the likest first: how alike they are, and their places; and the places of those
+    that found no partner."""
+    pairs = [(_alike(x, y, strict), at, to) for at, x in enumerate(left) for to, y in enumerate(right)]
+    pairs.sort(key=lambda pair: (-pair[0], abs(pair[1] - pair[2]), pair[1], pair[2]))
+    mine, theirs = set(range(len(left))), set(range(len(right)))
+    found: _Pairs = []
+    for pair in pairs:
+        alike, at, to = pair
+        if alike < LEAST:
+            break
+        if at not in mine or to not in theirs:
+            continue
+        mine.discard(at)
+        theirs.discard(to)
+        found.append(pair)
+    return found, mine, theirs
 
 
 def _leftover(mine: list[Word], theirs: list[Word], lone: bool) -> float:

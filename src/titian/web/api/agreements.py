@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from titian.core.agreement import Onward, Purpose
 from titian.core.collection import Collection, timestamp
-from titian.core.directory_objects import Dialogue, Meeting, Statement
+from titian.core.directory_objects import Commitment, Dialogue, Meeting, Statement
 from titian.core.extensions import read_ceiling
 from titian.core.party import Party, PartyKind
 from titian.core.people import Permission
@@ -358,6 +358,7 @@ class DialogueShown(Shown, frozen=True, kw_only=True):
     parties: list[StixId]
     meetings: list[Meeting]
     statements: list[Statement]
+    commitments: list[Commitment]
     agreements: Annotated[list[StixId], Meta(description="Those that came of it.")]
 
 
@@ -370,7 +371,8 @@ def dialogues(caller: Called, node: NamedDependency[Node], paging: Paged) -> Pag
     def show(one: Dialogue) -> DialogueShown:
         return DialogueShown(
             id=one.id, name=one.name, alias=one.alias, parties=sorted(one.parties), meetings=list(one.meetings),
-            statements=list(one.statements), agreements=sorted(each.id for each in every if each.dialogue == one.id),
+            statements=list(one.statements), commitments=list(one.commitments),
+            agreements=sorted(each.id for each in every if each.dialogue == one.id),
         )  # fmt: skip
 
     return paging.listed(held.dialogues.values(), lambda one: (one.name, one.id), show)

@@ -42,7 +42,7 @@ _TYPES: Final = frozenset({"application/json", "application/stix+json"})
 _ANSWERS: Final = frozenset(
     {
         "application/json", "application/problem+json", "application/stix+json", "text/event-stream", "text/html",
-        "text/plain", "application/*", "text/*", "*/*",
+        "text/plain", "application/x-ndjson", "application/*", "text/*", "*/*",
     }
 )  # fmt: skip
 

@@ -22,10 +22,12 @@ from titian.web.api.arrivals import arrival_routes
 from titian.web.api.caller import KEYS, Needs
 from titian.web.api.jobs import job_routes
 from titian.web.api.ledgers import ledger_routes
+from titian.web.api.matching import matching_routes
 from titian.web.api.objects import object_routes
 from titian.web.api.paging import paging_for
 from titian.web.api.problem import MEDIA_TYPE, Problem
 from titian.web.api.recalls import recall_routes
+from titian.web.api.referrals import referral_routes
 from titian.web.api.releases import release_routes
 from titian.web.api.route import NEEDS
 from titian.web.api.screening import screening_routes
@@ -46,7 +48,9 @@ def routes() -> list[ControllerRouterHandler]:
     """Every route of the API that is described."""
     return [
         *object_routes(), *agreement_routes(), *release_routes(), *recall_routes(), *arrival_routes(),
+        *referral_routes(),
         *ledger_routes(), *administration_routes(), *job_routes(), *screening_routes(),
+        *matching_routes(),
     ]  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ControllerRouterHandler
 
 from titian.core.agreement import Agreement, Onward
-from titian.core.directory_objects import Dialogue, Meeting, Reading, Statement
+from titian.core.collection import timestamp
+from titian.core.directory_objects import Commitment, Dialogue, Meeting, Reading, Statement, read_day
 from titian.core.errors import InvalidInput, NotFound, TitianError, TooLarge
 from titian.core.extensions import read_ceiling
 from titian.core.party import Party, PartyKind
@@ -79,6 +80,12 @@ def due(node: Node, register: Reading, analyst: Analyst, agreements: Sequence[Ag
                 "party": party_name(register, consent.originator)
             }
             found.append(Due(consent.until, said, f"/agreements/{consent.agreement}"))
+    for dialogue_id in {one.dialogue for one in agreements if one.dialogue is not None} & register.dialogues.keys():
+        for promise in register.dialogues[dialogue_id].commitments:
+            if promise.kept is None:
+                said = analyst.gettext(N_("%(party)s promised: %(what)s"))
+                words = {"party": party_name(register, promise.by), "what": promise.title}
+                found.append(Due(read_moment(promise.due), said % words, f"/dialogues/{dialogue_id}"))
     return sorted(found, key=lambda each: each.at)
 
 
@@ -315,6 +322,7 @@ def dialogue(
     return page(
         request, analyst, "agreements/dialogue.html", dialogue=found, label=partial(party_name, held),
         agreements=[(one, state(one, now)) for one in came], due=due(node, held, analyst, came), words=_words(analyst),
+        today=timestamp(now)[:10],
     )  # fmt: skip
 
 
@@ -341,12 +349,19 @@ def note(
     analyst: NamedDependency[Analyst], node: NamedDependency[Node], form: NamedDependency[Form],
     dialogue_id: FromPath[str],
 ) -> ASGIResponse:  # fmt: skip
-    """Add a meeting or a statement to a dialogue."""
+    """Add a meeting, a statement or a commitment to a dialogue, or note that one was kept."""
     analyst.require(Permission.MANAGE_AGREEMENTS)
     found = _dialogue(node.agreements.read(), dialogue_id)
     title = form.text("title", most=1000)
     if not title:
-        raise InvalidInput("A meeting or a statement has a title.")
+        raise InvalidInput("A meeting, a statement or a commitment has a title.")
+    if form.given("kept"):
+        node.agreements.note_kept(found.id, title, _by(analyst, form), day=form.text("date", most=10))
+        return redirect(f"/dialogues/{found.id}")
+    if form.given("promise"):
+        promised = Commitment(by=form.text("party", most=200), title=title, due=read_day(form.text("due", most=10)))
+        node.agreements.note_meeting(found.id, _by(analyst, form), commitments=[promised])
+        return redirect(f"/dialogues/{found.id}")
     if form.given("meeting"):
         date, place = form.text("date", most=10), form.text("place", most=200)
         if len(date) != len("2026-03-01") or not place:

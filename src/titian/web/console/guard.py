@@ -85,7 +85,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     def csrf(self) -> str:
         """A token for a form, another each time: what is compressed beside it gives nothing of it away."""
         mask = os.urandom(_TOKEN)
-        masked = bytes(a ^ b for a, b in zip(mask, self.bound, strict=True))
+        masked = (int.from_bytes(mask) ^ int.from_bytes(self.bound)).to_bytes(_TOKEN)
         return base64.urlsafe_b64encode(mask + masked).decode()
 
     def owns(self, token: str) -> bool:
@@ -231,7 +231,7 @@ class Guard:
         accepted = request.headers.get("accept-language", "")
         tag = language.choose(chosen if chosen in language.LANGUAGES else held[0], accepted, settings.language)
         known = language.zones()
-        zone = next((one for one in (place, held[1]) if one in known and one is not None), settings.time_zone)
+        zone = next((one for one in (place, held[1]) if one and one in known), settings.time_zone)
         return {
             "node_name": self._node.record.name,
             "language": tag,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
@@ -81,6 +81,8 @@ def zone_of(name: str | None) -> tzinfo:
         return UTC
 
 
+_WRITTEN: Final = 4096
+"""Days, instants and numbers that are remembered as they are written: on one page they are often the same."""
 _FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 """What can be shown in every time zone. STIX writes the end of the year 9999 for what never ends."""
@@ -94,12 +96,34 @@ def _utc(at: int) -> datetime:
         return _LAST if at > 0 else _FIRST
 
 
+@lru_cache(maxsize=64)
+def _locale(tag: str) -> Locale:
+    return Locale.parse(tag.replace("-", "_"))
+
+
+@lru_cache(maxsize=_WRITTEN)
+def _day(day: date, tag: str) -> str:
+    return format_date(day, "medium", locale=_locale(tag))
+
+
+@lru_cache(maxsize=_WRITTEN)
+def _instant(utc: datetime, zone: tzinfo, tag: str) -> str:
+    # By instant and zone: times in two zones are equal where the instant is.
+    return format_datetime(utc, "medium", tzinfo=zone, locale=_locale(tag))
+
+
+@lru_cache(maxsize=_WRITTEN, typed=True)
+def _decimal(value: int | float, tag: str) -> str:
+    return format_decimal(value, locale=_locale(tag))
+
+
 class Formats:
     """Dates and numbers as a language writes them, in a time zone. Instants are microseconds since the Unix epoch."""
 
     def __init__(self, tag: str, zone: str | None, clock: Callable[[], int]) -> None:
-        self.locale = Locale.parse(tag.replace("-", "_"))
+        self.locale = _locale(tag)
         self.zone = zone_of(zone)
+        self._tag = tag
         self._clock = clock
 
     def instant(self, at: int | None) -> Markup:
@@ -107,15 +131,14 @@ class Formats:
         if at is None:
             return escape(NONE)
         utc = _utc(at)
-        shown = format_datetime(utc, "medium", tzinfo=self.zone, locale=self.locale)
-        return self._time(utc, shown)
+        return self._time(utc, _instant(utc.replace(microsecond=0), self.zone, self._tag))
 
     def day(self, at: int | None) -> Markup:
         """The day of an instant."""
         if at is None:
             return escape(NONE)
         utc = _utc(at)
-        return self._time(utc, format_date(utc.astimezone(self.zone), "medium", locale=self.locale))
+        return self._time(utc, _day(utc.astimezone(self.zone).date(), self._tag))
 
     def ago(self, at: int | None) -> Markup:
         """How long ago an instant is, or in how long it comes."""
@@ -127,13 +150,14 @@ class Formats:
 
     @staticmethod
     def _time(utc: datetime, shown: str) -> Markup:
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(
-            utc.strftime("%Y-%m-%dT%H:%M:%SZ"), utc.strftime("%Y-%m-%d %H:%M:%S UTC"), shown
+        day, hour = utc.strftime("%Y-%m-%d"), utc.strftime("%H:%M:%S")
+        return Markup(  # noqa: S704 - digits, and what is escaped
+            f'<time datetime="{day}T{hour}Z" title="{day} {hour} UTC">{escape(shown)}</time>'
         )
 
     def number(self, value: int | float) -> str:
         """A number with the separators of the language."""
-        return format_decimal(value, locale=self.locale)
+        return _decimal(value, self._tag)
 
     def span(self, micros: int | None) -> str:
         """A length of time in words, from microseconds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ from titian.web.console.shown import mixed_scripts, shown, visible
 from titian.web.console.words import DUTIES, GRAPH, MAP, N_, SCRIPT, TYPES, translated, type_name
 from titian.web.static_files import has, static
 
+_TEXTS: Final = 4096
+"""Texts of a language that are remembered as they are written into pages."""
 _VISIT: Final = 86_400
 """Seconds that the cookie of somebody who is not signed in lasts."""
 
@@ -42,9 +44,11 @@ NAVIGATION: Final[tuple[tuple[str, str, Permission, str], ...]] = (
     ("/", N_("Today"), Permission.READ, "waiting"),
     ("/find", N_("Find"), Permission.READ, ""),
     ("/screening", N_("Screening"), Permission.READ, ""),
+    ("/matching", N_("Private matching"), Permission.READ, ""),
     ("/write", N_("Write"), Permission.WRITE, ""),
     ("/release", N_("Release"), Permission.PREVIEW, "approvals"),
     ("/recalls", N_("Recalls"), Permission.READ, "recalls"),
+    ("/referrals", N_("Referrals"), Permission.READ, ""),
     ("/inbox", N_("Inbox"), Permission.READ, "quarantined"),
     ("/agreements", N_("Agreements"), Permission.READ, ""),
     ("/ledger-view", N_("Ledger"), Permission.READ, ""),
@@ -68,7 +72,10 @@ def environment(tag: str) -> Environment:
     )
     made.install_gettext_translations(catalogue(tag), newstyle=True)  # type: ignore[attr-defined]
     said = catalogue(tag).gettext
+    spoken = _spoken(said)
     made.globals.update(
+        gettext=spoken,
+        _=spoken,
         static=static,
         has_static=has,
         languages=[(one, name_of(one)) for one in LANGUAGES],
@@ -84,6 +91,20 @@ def environment(tag: str) -> Environment:
     made.filters["parts"] = partial(parts_in_words, gettext=said)
     made.tests["spoofing"] = lambda text: bool(mixed_scripts(str(text)))
     return made
+
+
+def _spoken(said: Callable[[str], str]) -> Callable[..., Markup]:
+    """What templates call for a text, as Jinja's own does it: the text is markup, what is filled in is escaped. A page
+    has some hundred texts with nothing to fill in, each of which is looked up and read for places once."""
+
+    @lru_cache(maxsize=_TEXTS)
+    def plain(text: str) -> Markup:
+        return Markup(said(text)) % {}  # noqa: S704 - a text of the catalogues
+
+    def gettext(text: str, /, **values: Any) -> Markup:
+        return Markup(said(text)) % values if values else plain(text)  # noqa: S704 - as above
+
+    return gettext
 
 
 def headers() -> dict[str, str]:

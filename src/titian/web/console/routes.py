@@ -18,8 +18,10 @@ from titian.web.console.help import help_routes
 from titian.web.console.inbox import inbox_routes
 from titian.web.console.jobs import jobs_routes
 from titian.web.console.ledger import ledger_routes
+from titian.web.console.matching import matching_routes
 from titian.web.console.objects import objects_routes
 from titian.web.console.recalls import recalls_routes
+from titian.web.console.referrals import referrals_routes
 from titian.web.console.release import release_routes
 from titian.web.console.screening import screening_routes
 from titian.web.console.sightings import sightings_routes
@@ -36,8 +38,10 @@ _PAGES: Final = (
     inbox_routes,
     jobs_routes,
     ledger_routes,
+    matching_routes,
     objects_routes,
     recalls_routes,
+    referrals_routes,
     release_routes,
     screening_routes,
     sightings_routes,

@@ -93,11 +93,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """The list as a text."""
-        return "".join(_lines(self.body))
+        return "".join(lines(self.body))
 
     def asked(self) -> Iterator[Asked]:
         """What each line asks. Raises :class:`InvalidInput`."""
-        return asked_in(_lines(self.body), self.kind, facts=self.facts)
+        return asked_in(lines(self.body), self.kind, facts=self.facts)
 
 
 class Wanting(InvalidInput):
@@ -199,7 +199,7 @@ def _read(analyst: Analyst, form: Form) -> Question:
     upload, pasted = form.upload("file"), form.raw("values")
     if upload is not None and pasted.strip():
         errors["file"] = analyst.gettext(_BOTH)
-    body = pasted.encode("utf-8", "replace") if upload is None else _plain(upload.body)
+    body = pasted.encode("utf-8", "replace") if upload is None else plain(upload.body)
     if b"\0" in body[:4096]:
         errors["file" if upload else "values"] = analyst.gettext(_NO_TEXT)
     births = _several(analyst, form, "birth", _BIRTH, _BORN, errors)
@@ -233,14 +233,14 @@ def _several(
     return given
 
 
-def _plain(body: bytes) -> bytes:
+def plain(body: bytes) -> bytes:
     """The bytes of a file in UTF-8: spreadsheets write UTF-16 too, and say so first."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return body.decode("utf-16", "replace").encode("utf-8", "replace")
     return body
 
 
-def _lines(body: bytes) -> Iterator[str]:
+def lines(body: bytes) -> Iterator[str]:
     """Lines, however they end. What is no UTF-8 becomes a visible mark."""
     return io.TextIOWrapper(io.BytesIO(body), "utf-8", "replace", newline=None)
 

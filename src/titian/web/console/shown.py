@@ -5,6 +5,7 @@ Unicode Technical Report 36 (bidirectional and mixed-script spoofing) and Techni
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
@@ -20,6 +21,8 @@ _INVISIBLE: Final = {
     "\u180e": "MVS", "\u200b": "ZWSP", "\u2060": "WJ", "\u2061": "FA", "\u2062": "IT", "\u2063": "IS",
     "\u2064": "IP", "\u3164": "HF", "\ufeff": "BOM", "\uffa0": "HHF",
 }  # fmt: skip
+_hidden: Final = re.compile(f"[{''.join(_BIDI)}{''.join(_INVISIBLE)}\U000e0000-\U000e0fff]").search
+"""What may not be seen though it counts as printable; all else that hides does not."""
 _SAFE_CONTROLS: Final = frozenset("\n\t")
 _LETTERS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
 """Scripts with letters that look like those of another of them."""
@@ -67,7 +70,8 @@ def visible(text: str) -> Markup:
     >>> str(visible("<b>\u202egpj.exe"))
     '&lt;b&gt;<span class="mark" title="U+202E">[RLO]</span>gpj.exe'
     """
-    if text.isascii() and text.isprintable():
+    plain_text = text.replace("\n", "").replace("\t", "")
+    if plain_text.isprintable() and (plain_text.isascii() or not _hidden(plain_text)):
         return escape(text)
     parts: list[str] = []
     plain: list[str] = []
@@ -90,15 +94,14 @@ def shown(text: object, most: int = 0, *, lookalike: str = "look-alike letters",
         start, rest = words[:most], words[most:]
         if len(rest) > _LONGEST_REST:
             rest = rest[:_LONGEST_REST] + " …"
-        body = Markup('{}<details class="more"><summary>… {}</summary>{}</details>').format(
-            visible(start), more, visible(rest)
-        )
+        folded = f'<details class="more"><summary>… {escape(more)}</summary>{visible(rest)}</details>'
+        body = Markup(f"{visible(start)}{folded}")  # noqa: S704 - each part is escaped
     else:
         body = visible(words)
     checked = words[: most or 2000]
     odd = [] if checked.isascii() else mixed_scripts(checked)
     flag = Markup(' <span class="badge warn" title="{}">{}</span>').format(" ".join(odd), lookalike) if odd else ""
-    return Markup("<bdi>{}</bdi>{}").format(body, flag)
+    return Markup(f"<bdi>{body}</bdi>{flag}")  # noqa: S704 - each part is escaped above
 
 
 _LONGEST_REST: Final = 100_000

@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 from titian.core.arrival import Accepted
 from titian.core.directory_objects import Reading
 from titian.core.gate import Request
+from titian.core.matching import Offer, OfferState
 from titian.core.people import Permission
 from titian.core.recall import Received, Standing
 from titian.core.search import ORGANISATION
@@ -86,9 +87,11 @@ def partners(subscriptions: Sequence[Subscription], register: Reading) -> list[P
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """What waits for a person: requests that they may decide on, recalls to answer, and how much is in quarantine."""
+    """What waits for a person: requests and offers that they may decide on, recalls to answer, and how much is in
+    quarantine."""
 
     requests: Sequence[Request]
+    offers: Sequence[Offer]
     recalls: Sequence[Received]
     quarantined: int
 
@@ -100,6 +103,10 @@ class Waiting(msgspec.Struct, frozen=True):
             requests=[
                 one for one in node.release.requests() if decides and one.requester != analyst.actor.id
             ][:_SHOWN],
+            offers=[
+                one for one in node.matches.offers()
+                if decides and one.ours and one.state is OfferState.WAITING and one.person != analyst.actor.id
+            ][:_SHOWN],
             recalls=node.recalls.received()[:_SHOWN],
             quarantined=node.arrive.waiting(),
         )  # fmt: skip
@@ -107,7 +114,7 @@ class Waiting(msgspec.Struct, frozen=True):
     @property
     def nothing(self) -> bool:
         """Whether nothing waits."""
-        return not (self.requests or self.recalls or self.quarantined)
+        return not (self.requests or self.offers or self.recalls or self.quarantined)
 
 
 def agreements_named(register: Reading) -> Mapping[str, str]:

@@ -90,6 +90,25 @@ def test_only_who_manages_agreements_changes_them(bench: ConsoleBench) -> None:
             assert bench.post(action, {"why": "x"}).status_code == 403, action
 
 
+def test_a_commitment_is_noted_is_due_and_is_kept(bench: ConsoleBench) -> None:
+    party = bench.post("/parties/add", {"name": "Partner Three", "kind": "state-agency"}).headers["location"]
+    party = party.removeprefix("/parties/")
+    with open_node(bench.home, environment={}) as node:
+        ours = node.agreements.read().directory.own
+    where = bench.post("/dialogues/add", {"name": "Promises", "party": [party, ours]}).headers["location"]
+    said = {"title": "Two <b>trainers</b>", "party": party, "due": "2020-01-01", "promise": "1"}
+    assert bench.post(f"{where}/note", said).status_code == 303
+    shown = bench.get(where)
+    assert "Two &lt;b&gt;trainers&lt;/b&gt;" in shown.text
+    assert "Overdue" in shown.text
+    assert bench.post(f"{where}/note", said | {"due": "soon"}).status_code == 400
+    assert bench.post(f"{where}/note", said | {"party": "identity--0"}).status_code in {400, 404}
+    kept = {"title": "Two <b>trainers</b>", "date": "2026-01-01", "kept": "1"}
+    assert bench.post(f"{where}/note", kept).status_code == 303
+    assert "Kept on 2026-01-01" in bench.get(where).text
+    assert bench.post(f"{where}/note", kept).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/agreements/agreement--0", "/parties/identity--0", "/dialogues/dialogue--0"])
 def test_what_is_not_there_is_not_there(bench: ConsoleBench, path: str) -> None:
     assert bench.get(path).status_code == 404

@@ -140,7 +140,7 @@ def test_a_form_without_its_token_is_refused(bench: ConsoleBench) -> None:
                     "May be looked up with others, but not used against the adversary."]),
         (NAME, {"birth": "1970-05-21"}, ["Supported", "The date of birth agrees: asked 1970-05-21 ; held 1970-05-21"]),
         (NAME, {"birth": "1980"}, ["Contradicted", "Speaks against it: The date of birth differs"]),
-        (NAME, {"country": "id"}, ["Supported", "The country agrees: ID ."]),
+        (NAME, {"country": "id"}, ["Supported", "The country agrees, which many share: ID ."]),
         ("Юсуф Курниаван", {}, ["Yusuf Kurniawan", "Alike in another script"]),
         ("value,kind,birth\nAhmad Soeparman,person,1970-05", {}, ["Year and month of birth agree"]),
     ],

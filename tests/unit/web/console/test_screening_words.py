@@ -12,7 +12,8 @@ from titian.core.agreement import Purpose
 from titian.core.marking import Marking
 from titian.core.screening import Facts, Hit, Match, Standing, ValueKind
 from titian.core.tlp import Pap, Tlp
-from titian.screen.names.evidence import weigh
+from titian.screen.names import take_apart
+from titian.screen.names.evidence import SAME, explain, weigh
 from titian.screen.words import marking_words
 from titian.screen.words import use_words as said_of_use
 from titian.web.console.guard import Visitor
@@ -56,6 +57,34 @@ def _evidence() -> set[str]:
         for born, country, number in product(births, countries, documents)
     ]
     return {one.said for ours, theirs in product(every, every) for one in weigh(ours, theirs)[1]}
+
+
+NAMES = [
+    ("Widodo, Djoko", "Joko Widodo"), ("Mohammad Ali", "محمد علي"), ("Magomed Soebarto", "Muhammad Subarto"),
+    ("Kim Jongun", "Kim Jong Un"), ("J. Smith", "John Smyth Wright"), ("Yudhoyono Amal", "Yudoyomo"),
+    ("PT Maju Jaya", "Maju Jaya GmbH"), ("Khrushchev", "Khruschev"),
+]  # fmt: skip
+"""Names that match in every way that is explained."""
+
+
+def _explained() -> set[str]:
+    kind = ValueKind.ORGANISATION
+    pairs = [(one, other, kind if "PT" in one else ValueKind.PERSON) for one, other in NAMES]
+    return {SAME.said} | {
+        one.said
+        for ours, theirs, kind in pairs
+        for asked, held in product(take_apart(ours, kind), take_apart(theirs, kind))
+        for one in explain(asked, held)
+    }
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_each_way_in_which_names_match_is_known(tag: str) -> None:
+    visitor = _visitor(tag)
+    explained = _explained()
+    assert len({one.partition(":")[0] for one in explained}) == 13
+    for said in explained:
+        assert ENGLISH not in evidence_words(visitor, said), said
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
