@@ -39,7 +39,8 @@ READERS = ("analyst-one", "administrator-one", "releaser-one", "auditor-one")
 MUST = (
     "/", "/find", "/screening", "/matching", "/matching/offers/:one", "/objects/:one", "/objects/:one/raw",
     "/objects/:one/versions", "/objects/:one/graph", "/write", "/write/report", "/write/incident-drone", "/release",
-    "/release/new", "/release/requests/:one", "/recalls", "/recalls/:one", "/inbox", "/agreements",
+    "/release/new", "/release/requests/:one", "/recalls", "/recalls/:one", "/referrals",
+    "/referrals/new", "/inbox", "/agreements",
     "/agreements/:one", "/dialogues/:one", "/ledger-view", "/ledger-view/:one", "/admin", "/account", "/help",
 )  # fmt: skip
 """Screens that must be found: the eight of the console, and what belongs to them."""

@@ -55,6 +55,7 @@ ASKS: Final[dict[str, tuple[Permission, str]]] = {
     "agreements members": (Permission.READ, "talks"),
     "agreements consent": (Permission.MANAGE_AGREEMENTS, f"talks --originator Agency --objects {MALWARE}"),
     "agreements dialogue add": (Permission.MANAGE_AGREEMENTS, "Dialogue --party Agency"),
+    "agreements dialogue keep": (Permission.MANAGE_AGREEMENTS, "Dialogue Promise --on 2026-01-01"),
     "agreements dialogue list": (Permission.READ, ""),
     "agreements dialogue show": (Permission.READ, "Dialogue"),
     "mark": (Permission.MARK, f"{MALWARE} --tlp green"),
