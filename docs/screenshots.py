@@ -33,7 +33,7 @@ TALLEST: Final = 1000
 TALLER: Final = {"today": 1700, "matching": 1700}
 """Pictures that may be taller, as what they are about stands further down."""
 LARGEST: Final = 120_000
-MOST: Final = 6_000_000
+MOST: Final = 8_000_000
 QUALITIES: Final = (26, 20, 10)
 
 SHARED: Final = "Indonesia-Japan"
