@@ -129,7 +129,7 @@ def _walk(bench: ConsoleBench) -> list[str]:
     ordinary = ["Today", "Object", "Object, graph", "Release", "Release, request", "Recalls", "Inbox", "Agreements"]
     found = [path for name in ordinary for path in every[name][:6]]
     typed = boxes(bench.console.objects)
-    # One click in five is a search.
+    # One click in three is a search.
     found += [f"/find?q={quote(one)}" for kind in ("an exact value", "several words", "one rare word")
               for one in typed[kind][:4]]  # fmt: skip
     random.Random(1).shuffle(found)

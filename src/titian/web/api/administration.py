@@ -258,7 +258,7 @@ def revoke_key(caller: Called, node: NamedDependency[Node], name: FromPath[str],
 
 def _keys(node: Node) -> Any:
     register = node.agreements.read()
-    names = {one.collection.num: one.collection.name for one in node.collections.list()}
+    names = {one.num: one.name for one in node.collections.all()}
 
     def show(one: Key) -> dict[str, Any]:
         return {

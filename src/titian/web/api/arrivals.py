@@ -126,7 +126,7 @@ class _Quarantine:
 
     def __init__(self, node: Node) -> None:
         self._register = node.agreements.read()
-        self._names = {one.collection.num: one.collection for one in node.collections.list()}
+        self._names = {one.num: one for one in node.collections.all()}
 
     def __call__(self, one: Quarantined) -> dict[str, Any]:
         code, _, sentence = one.reason.partition(": ")
@@ -323,7 +323,7 @@ class _Subscriptions:
 
     def __init__(self, node: Node) -> None:
         self._register = node.agreements.read()
-        self._names = {one.collection.num: one.collection for one in node.collections.list()}
+        self._names = {one.num: one for one in node.collections.all()}
 
     def __call__(self, one: Subscription) -> SubscriptionShown:
         terms, now, held = one.terms, one.progress, self._names.get(one.collection)

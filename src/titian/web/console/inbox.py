@@ -89,7 +89,7 @@ def _list(
     if wanted.show == "accepted":
         given = request.query_params.get("last", "")
         last = int(given) if given in {str(one) for one in _ACCEPTED} else _ACCEPTED[0]
-        names = {each.collection.num: each.collection.name for each in node.collections.list()}
+        names = {each.num: each.name for each in node.collections.all()}
         taken = node.arrive.accepted(last)
         more = next((one for one in _ACCEPTED if one > last), 0) if len(taken) >= last else 0
         return page(
@@ -132,7 +132,7 @@ def _one(
 ) -> ASGIResponse:
     found, raw = _found(node, number)
     register = node.agreements.read()
-    names = {each.collection.num: each.collection.name for each in node.collections.list()}
+    names = {each.num: each.name for each in node.collections.all()}
     people = {one.id: one.full_name or one.name for one in node.people.list()}
     return page(
         request, analyst, "inbox/one.html", status=status, found=found, sender=_sender(found, register),

@@ -190,9 +190,7 @@ def _beginning(
     consequences: Any = None,
 ) -> ASGIResponse:  # fmt: skip
     register = node.agreements.read()
-    agreements = sorted(
-        {one.collection.agreement for one in node.collections.list() if one.collection.agreement is not None}
-    )
+    agreements = sorted({one.agreement for one in node.collections.all() if one.agreement is not None})
     return page(
         request, analyst, "recalls/new.html", status=status,
         form=form, what="\n".join(form.all("what")), queries=node.release.queries(), error=error, reasons=[*Reason],

@@ -179,7 +179,7 @@ def _queries(
     request: AnyRequest, analyst: Analyst, node: Node, *, form: Form | None = None, error: str = "", status: int = 200
 ) -> ASGIResponse:
     register = node.agreements.read()
-    collections = [one.collection.name for one in node.collections.list() if one.collection.agreement is None]
+    collections = [one.name for one in node.collections.all() if one.agreement is None]
     return page(
         request, analyst, "release/queries.html", status=status,
         queries=node.release.queries(), choices=choices(node, register), collections=sorted(collections),

@@ -101,7 +101,7 @@ def _form(name: str) -> Form:
 
 
 def _collections(node: Node) -> list[Collection]:
-    return [one.collection for one in node.collections.list() if one.collection.kind is Kind.OWN]
+    return [one for one in node.collections.all() if one.kind is Kind.OWN]
 
 
 @get("/write", sync_to_thread=True)
