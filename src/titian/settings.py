@@ -111,8 +111,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int,
         Meta(
             ge=0,
-            description="The same for kinds of which every value can be listed: phone numbers, bank accounts, IP "
-            "addresses.",
+            description="The same for kinds of which every value can be listed: phone numbers, accounts, IP "
+            "addresses, addresses of pages.",
         ),
     ] = 10_000
     log_level: Annotated[

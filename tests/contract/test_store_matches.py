@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.gate import ANALYST, SECOND, Bench, indicator, party_id
+from support.gate import ANALYST, RELEASER, SECOND, Bench, indicator, party_id
 from titian.core.access import Key
 from titian.core.collection import timestamp
 from titian.core.errors import InvalidInput, NotFound, Refused, TitianError, TooLarge, Unavailable
@@ -43,12 +43,27 @@ class Door:
     def __init__(self, bench: Bench) -> None:
         bench.agree("jp", JAPAN)
         bench.hold(*wallets(*range(1, 21)))
+        bench.release(*bench.hold(indicator("the first that Japan gets", tlp=Tlp.GREEN)), to="jp")
         self.bench = bench
         self.book = bench.node.matches
         self.matching = bench.node.match()
 
     def offer(self, mode: Mode = Mode.INTERSECTION, **more: Any) -> Offer:
-        return self.matching.offer(ANALYST, Wanted(party=JAPAN, kind=ValueKind.WALLET, mode=mode, **more))
+        made = self.matching.offer(ANALYST, Wanted(party=JAPAN, kind=ValueKind.WALLET, mode=mode, **more))
+        return self.matching.approve(RELEASER, made.id) if mode is Mode.LABELLED else made
+
+    def begun(self, offer: Offer, *numbers: int) -> tuple[Asking, bytes]:
+        """A run that has begun, and its next message."""
+        asking = self.asking(offer, *numbers)
+        message = asking.take(self.say(offer, asking.begin()))
+        assert message is not None
+        return asking, message
+
+    def entries(self) -> list[str]:
+        """What Japan reads in the ledger of private matching."""
+        desk = self.bench.node.ledger_desk
+        found = [one.entry for one in desk.entries(self.bench.node.agreements.read().agreement("jp").id, limit=1_000)]
+        return [str(one.details["what"]) for one in found if one.kind == "match"]
 
     def reader(self, party: str = JAPAN) -> Key:
         return next(one for one in self.bench.node.keys.list() if one.party == party)
@@ -147,15 +162,17 @@ def test_of_two_at_the_same_moment_one_is_answered(door: Door) -> None:
 @pytest.mark.parametrize(
     "point", [IDENTITY, b"\xff" * 32, bytes([1]) + bytes(31)], ids=["identity", "not canonical", "not on the group"]
 )
-def test_a_point_that_is_none_of_the_group_is_refused_and_the_run_stays_as_it_was(door: Door, point: bytes) -> None:
+def test_a_point_that_is_none_of_the_group_ends_the_run(door: Door, point: bytes) -> None:
+    """It costs as much as a right one: nobody sends it twice."""
     offer = door.offer()
-    asking = door.asking(offer, 1, 2)
-    message = asking.take(door.say(offer, asking.begin()))
-    assert message is not None
+    asking, message = door.begun(offer, 1, 2)
     head = Head(1, asking.run, bytes.fromhex(offer.id), ValueKind.WALLET, offer.terms.epoch)
     with pytest.raises(InvalidInput):
         door.say(offer, write(Ask(head, 1, point * 2)))
-    assert asking.take(door.say(offer, message)) is None
+    with pytest.raises(NotFound):
+        door.say(offer, message)
+    assert door.book.runs()[0].state is RunState.BROKEN
+    assert door.entries()[-1] == "broken"
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00", b"\x93\x01", b"{}" * 100, b"\xdd\xff\xff\xff\xff"])
@@ -179,7 +196,7 @@ def test_a_run_larger_than_the_terms_is_refused(door: Door) -> None:
     offer = door.offer()
     head = Head(1, bytes(16), bytes.fromhex(offer.id), ValueKind.WALLET, offer.terms.epoch)
     with pytest.raises(TooLarge):
-        door.say(offer, write(Begin(head, Mode.INTERSECTION, 100_001, 1, bytes(32))))
+        door.say(offer, write(Begin(head, Mode.INTERSECTION, 1_000_001, 1, bytes(32))))
 
 
 # ── quotas ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -276,3 +293,91 @@ def test_what_expires_is_not_answered_about_afterwards(door: Door) -> None:
     assert door.offer().size == 21
     door.bench.clock.now = offer.until
     assert door.matching.listing(door.reader()) == []
+
+
+# ── what changes while a run is under way ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("how", ["red", "amber", "expiry"])
+def test_a_run_under_way_is_not_answered_about_what_is_not_to_be_given_any_more(door: Door, how: str) -> None:
+    offer = door.offer()
+    _, message = door.begun(offer, 5, 6)
+    one = wallets(5)[0]["id"]
+    if how == "expiry":
+        door.bench.mark(one, tlp=Tlp.GREEN, expires=timestamp(door.bench.clock.now + 86_400 * SECOND))
+    else:
+        door.bench.mark(one, tlp=Tlp(how))
+    with pytest.raises(Refused, match="withdrawn"):
+        door.say(offer, message)
+    assert door.book.find(offer.id).state is OfferState.WITHDRAWN
+    assert door.matching.offer(ANALYST, Wanted(party=JAPAN, kind=ValueKind.WALLET)).size == (
+        20 if how == "amber" else 19
+    )
+
+
+def test_amber_values_wait_for_a_second_person_and_then_stay(door: Door) -> None:
+    door.bench.hold(make_observable("wallet", {"address": address(70)}, marks=[TLP_IDS[Tlp.AMBER]]))
+    waiting = door.offer()
+    assert waiting.state is OfferState.WAITING
+    door.matching.approve(RELEASER, waiting.id)
+    offer = door.book.find(waiting.id)
+    door.bench.hold(*wallets(80))
+    door.run(offer, door.asking(offer, 70))
+
+
+def test_a_run_is_over_after_a_day(door: Door) -> None:
+    offer = door.offer()
+    _, message = door.begun(offer, 5, 6)
+    door.bench.clock.now += 86_401 * SECOND
+    with pytest.raises(Refused, match="more than a day ago"):
+        door.say(offer, message)
+    door.book.tidy()
+    assert door.book.runs()[0].state is RunState.BROKEN
+
+
+def test_while_the_ledger_is_halted_a_run_under_way_is_not_answered(door: Door) -> None:
+    offer = door.offer()
+    _, message = door.begun(offer, 5, 6)
+    ledger = next(one for one in door.bench.node.ledgers.ledgers() if one.agreement == offer.agreement)
+    door.bench.node.ledgers.halt(ledger.num, "a test")
+    with pytest.raises(Unavailable):
+        door.say(offer, message)
+
+
+def test_a_run_about_nothing_and_one_in_crumbs_are_refused(door: Door) -> None:
+    offer = door.offer()
+    head = Head(1, bytes(16), bytes.fromhex(offer.id), ValueKind.WALLET, offer.terms.epoch)
+    for size, batches in ((0, 0), (1_000, 1_000)):
+        with pytest.raises(InvalidInput, match="in batches of"):
+            door.say(offer, write(Begin(head, Mode.INTERSECTION, size, batches, bytes(32))))
+    assert door.book.runs() == []
+
+
+def test_the_first_that_a_party_gets_needs_a_second_person(door: Door) -> None:
+    door.bench.agree("ru", RUSSIA)
+    made = door.matching.offer(ANALYST, Wanted(party=RUSSIA, kind=ValueKind.WALLET))
+    assert made.needs == ("It is the first release to Russia.",)
+
+
+def test_of_an_offer_that_never_stood_the_partner_does_not_know(door: Door) -> None:
+    waiting = door.matching.offer(ANALYST, Wanted(party=JAPAN, kind=ValueKind.WALLET, mode=Mode.LABELLED))
+    door.bench.mark(wallets(5)[0]["id"], tlp=Tlp.RED)
+    with pytest.raises(Refused):
+        door.matching.approve(RELEASER, waiting.id)
+    assert door.entries() == []
+
+
+def test_an_offer_is_not_handed_over_again_and_again(door: Door) -> None:
+    offer = door.offer()
+    for _ in range(20):
+        door.matching.fetch(door.reader(), offer.id)
+    with pytest.raises(Refused, match="often enough"):
+        door.matching.fetch(door.reader(), offer.id)
+    door.bench.clock.now += 86_400 * SECOND
+    door.matching.fetch(door.reader(), offer.id)
+
+
+def test_a_size_that_nobody_may_ask_is_not_offered(door: Door) -> None:
+    door.limited(100)
+    with pytest.raises(InvalidInput, match="more than a partner may ask"):
+        door.offer(pad=101)

@@ -59,7 +59,9 @@ def wanted(other: Peer, **changes: Any) -> Wanted:
 
 
 def offered(bridge: Bridge, **changes: Any) -> Offer:
-    return bridge.a.node.match().offer(ANALYST, wanted(bridge.b, **changes))
+    """An offer that stands: of notes a second person has decided."""
+    made = bridge.a.node.match().offer(ANALYST, wanted(bridge.b, **changes))
+    return bridge.a.node.match().approve(RELEASER, made.id) if made.terms.mode is Mode.LABELLED else made
 
 
 def entries(peer: Peer) -> list[dict[str, Any]]:
@@ -152,7 +154,8 @@ def test_an_offer_that_holds_strict_values_waits_for_a_second_person(bridge: Bri
     offer = offered(bridge, agreement=strict)
     assert offer.state is OfferState.WAITING
     assert [one.partition(" ")[2] for one in offer.needs] == [
-        "Counter-Terrorism Dialogue asks for two persons for every release.", "holds TLP:AMBER.",
+        "Counter-Terrorism Dialogue asks for two persons for every release.",
+        "is the first release to Ministry of Foreign Affairs of Japan.", "holds TLP:AMBER.",
     ]  # fmt: skip
     assert bridge.a.ask("/match/", key).json() == {"offers": []}
     with pytest.raises(Forbidden):

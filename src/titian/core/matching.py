@@ -24,8 +24,11 @@ MATCHED: Final = frozenset(
     }
 )  # fmt: skip
 """Kinds that can be matched: those that are the same for both, or are not. Names and images are alike, or less so."""
-LISTABLE: Final = frozenset({ValueKind.PHONE, ValueKind.IBAN, ValueKind.IP, ValueKind.PERSON})
-"""Kinds whose values can be listed: a partner could ask about a whole country's."""
+LISTABLE: Final = frozenset(
+    {ValueKind.PHONE, ValueKind.IBAN, ValueKind.IP, ValueKind.PERSON, ValueKind.ACCOUNT, ValueKind.URL}
+)
+"""Kinds whose values can be listed: a partner could ask about a whole country's. Accounts and addresses of pages hold
+telephone numbers and IP addresses, too."""
 LASTS: Final = 31 * DAY
 """How long an offer stands if nothing ends it before, in microseconds."""
 
@@ -185,7 +188,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Look(msgspec.Struct, frozen=True, array_like=True):
     """How what is held stood at an instant: how far each collection's log went, how often anything was changed in them,
-    the ``rules`` that decide who may have what (directory, recalls, flags, each a count that grows), and the ``edge``,
+    the ``rules`` that decide who may have what (directory, recalls, flags, definitions of markings), and the ``edge``,
     the instant at which an agreement, membership or consent begins or ends next."""
 
     ends: dict[str, int]

@@ -11,9 +11,10 @@ from typing import Final
 from titian.core.errors import Refused
 from titian.core.gate import Gate, Session
 from titian.core.matching import Allowed, Between, Offerable
+from titian.core.mentions import find_mentions, keeps_secrets
 from titian.core.tlp import Tlp
 from titian.exchange.choose import complete
-from titian.exchange.release import UNDISCUSSED, projected
+from titian.exchange.release import UNDISCUSSED, has_released, projected
 
 TOGETHER: Final = 1_000
 """Objects that are projected at one time."""
@@ -58,6 +59,11 @@ class Offering:
                     levels |= level
         return Allowed(tuple(found), frozenset(levels))
 
+    def is_first(self, between: Between) -> bool:
+        """Whether nothing was ever released to the party under the agreement."""
+        with self._gate.reading() as session:
+            return not has_released(session, between.agreement.id, between.party.id)
+
     @staticmethod
     def strict(levels: frozenset[Tlp]) -> list[str]:
         """Those of some levels that do not go without a second person, as they are written."""
@@ -74,7 +80,10 @@ def _allowed(
     directory = session.register().directory
     agreement = directory.agreements[between.agreement.id]
     projection = projected(session, directory, agreement, chosen, between.party.id)
-    wanted, levels = set(held) & projection.released.keys(), projection.levels
+    # A text that names what is withheld would stop a release: its object is passed over here.
+    told = {one.id for one in find_mentions(chosen.graph, [projection])[0]} if keeps_secrets(projection) else set()
+    wanted = {one for one in held if projection.released.get(one, one) not in told} & projection.released.keys()
+    levels = projection.levels
     for source, raw in projection.objects(chosen.graph):
         if source in wanted:
             yield Offerable(source, raw, projection.ends.get(source)), levels

@@ -427,7 +427,7 @@ def _needs(session: Session, agreement: Agreement, seen: Sequence[Seen]) -> Iter
     if agreement.four_eyes:
         yield f"{agreement.name} asks for two persons for every release."
     for one in seen:
-        if one.projection.released and not _has_released(session, agreement.id, one.party):
+        if one.projection.released and not has_released(session, agreement.id, one.party):
             yield f"It is the first release to {one.name}."
     strict = {level.label for one in seen for level in one.projection.levels if level not in UNDISCUSSED}
     if strict:
@@ -436,7 +436,8 @@ def _needs(session: Session, agreement: Agreement, seen: Sequence[Seen]) -> Iter
         yield "A text names what is withheld."
 
 
-def _has_released(session: Session, agreement: str, party: str) -> bool:
+def has_released(session: Session, agreement: str, party: str) -> bool:
+    """Whether anything was ever released to a party under an agreement."""
     collection = session.released(agreement, party)
     # Answers to recalls come before anything was released: they do not count.
     return collection is not None and session.serves(collection, besides=MESSAGES)

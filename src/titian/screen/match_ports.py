@@ -26,6 +26,10 @@ class Offering(Protocol):
         """What of these objects the party could be shown."""
         ...
 
+    def is_first(self, between: Between) -> bool:
+        """Whether nothing was ever released to the party under the agreement."""
+        ...
+
     def strict(self, levels: frozenset[Tlp]) -> list[str]:
         """Those of some levels that do not go without a second person."""
         ...
@@ -106,7 +110,7 @@ class Book(Protocol):
         """How many values of a kind a partner has asked about today."""
         ...
 
-    def begin(self, run: Run, serving: bytes, commitment: bytes, allow: Callable[[int], object]) -> None:
+    def begin(self, run: Run, serving: bytes, commitment: bytes, allow: Callable[[int], object], look: Look) -> bool:
         """Begin a run in which a partner asks."""
         ...
 
@@ -114,8 +118,12 @@ class Book(Protocol):
         """A run in which a partner asks: itself, after how many messages, and its state."""
         ...
 
-    def advance(self, run: Run, step: int, serving: bytes, outcome: Outcome | None = None) -> None:
+    def advance(self, run: Run, step: int, serving: bytes, outcome: Outcome | None, look: Look) -> bool:
         """Write how far a run has come, after ``step`` messages."""
+        ...
+
+    def break_off(self, run: Run) -> None:
+        """End a run in which a partner asks."""
         ...
 
     def begin_asking(self, run: Run, commitment: bytes) -> None:

@@ -73,6 +73,7 @@ class Checked(msgspec.Struct, frozen=True):
     lost: int
     pairs: Pairs
     look: Look
+    levels: frozenset[Tlp] = frozenset()
 
 
 class Sources:
@@ -133,7 +134,7 @@ class Sources:
             ends=tuple(sorted(ends)), levels=levels, pairs=Pairs.of(pairs), look=look,
         )  # fmt: skip
 
-    def check(self, between: Between, kind: ValueKind, data: bytes, before: Look) -> Checked:
+    def check(self, between: Between, kind: ValueKind, data: bytes, before: Look, until: int) -> Checked:
         """Look whether every value of an offer may still be given: of what changed since ``before`` the gate is asked
         again, of all of it where the rules changed."""
         look = self._book.look()
@@ -146,16 +147,20 @@ class Sources:
         if look.rules == before.rules and not past:
             suspects = (every & self._book.came_in(before)) | (every - self._book.still_held(every))
         good: set[tuple[int, int]] = set()
+        levels: frozenset[Tlp] = frozenset()
         for begin in range(0, len(ordered := sorted(suspects)), TOGETHER):
             held = self._log.held(ORGANISATION, ordered[begin : begin + TOGETHER])
-            for number, said, _, _ in self._allowed(between, kind, held):
+            for number, said, end, level in self._allowed(between, kind, held):
+                if end is not None and end < until:
+                    continue  # it would be answered about after its time
+                levels |= level
                 good.update((number, _digest(value)) for value in _of_kind(said, kind))
         doubted = np.isin(pairs.numbers, np.array(sorted(suspects), np.uint64))
         kept = {(int(number), int(digest)) for number, digest in _rows(pairs, ~doubted)}
         kept |= {pair for pair in _rows(pairs, doubted) if pair in good}
         remaining = Pairs.of(kept)
         lost = len(set(pairs.digests.tolist()) - set(remaining.digests.tolist()))
-        return Checked(lost, remaining, look)
+        return Checked(lost, remaining, look, levels)
 
     def _every(self) -> Iterator[tuple[int, ...]]:
         """The numbers of all that is held, in portions; each once."""

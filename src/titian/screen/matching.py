@@ -20,11 +20,21 @@ from typing import Final
 import msgspec
 
 from titian.core.access import Key as Reader
-from titian.core.errors import Forbidden, InvalidInput, NotFound, PeerUntrusted, Refused, TitianError, TooLarge
+from titian.core.errors import (
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PeerUntrusted,
+    Refused,
+    TitianError,
+    TooLarge,
+    Unavailable,
+)
 from titian.core.matching import (
     MATCHED,
     Between,
     Listed,
+    Look,
     Mode,
     Offer,
     OfferState,
@@ -39,9 +49,10 @@ from titian.core.matching import Wanted as Wanted
 from titian.core.people import Actor, Permission
 from titian.core.screening import ValueKind
 from titian.core.search import ORGANISATION
+from titian.core.subscription import DAY
 from titian.screen.desk import Screen
 from titian.screen.match_ports import Book, Offering, Quotas, Reach
-from titian.screen.match_sources import Made, Sources
+from titian.screen.match_sources import Checked, Made, Sources
 from titian.screen.private import (
     LISTABLE,
     Asking,
@@ -57,7 +68,7 @@ from titian.screen.private import (
 from titian.screen.private import (
     Book as Secret,
 )
-from titian.screen.private.messages import Ask, Begin, Closed, Confirm, Head
+from titian.screen.private.messages import Ask, Begin, Closed, Confirm
 from titian.screen.values import read_values
 
 BATCH: Final = 2_048
@@ -65,11 +76,14 @@ BATCH: Final = 2_048
 _ASKED: Final = 1_000_000
 _COUNTED: Final = 100_000
 """Values of one run at most, and of one in the mode cardinality, which are answered all together."""
+_HANDED: Final = 20
+"""How often an offer is handed over in a day, by one process."""
+_FEW, _POINT, _TRIES = 64, 32, 5
 _secret: Final = msgspec.msgpack.Decoder(Secret).decode
 _serving: Final = msgspec.msgpack.Decoder(Serving).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 Told = Callable[[str, int, int | None], object]
-"""Told how far it is: of what (``read``, ``made``, ``asked``), how many are done, and of how many, if that is known."""
+"""Told how far it is: of what (``read``, ``made``, ``asked``), how many are done, and of how many, if known."""
 
 
 def _nobody(_what: str, _done: int, _of: int | None) -> None:
@@ -99,6 +113,7 @@ class Matching:
         self._threads = threads
         self._turn = threading.Lock()
         self._last: tuple[str, Secret] | None = None
+        self._handed: dict[str, tuple[int, int]] = {}
         self._quota = Quota({kind: quotas.listed if kind in LISTABLE else quotas.usual for kind in MATCHED})
 
     # ── offering ──────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +139,9 @@ class Matching:
                 f"Nothing of the kind {wanted.kind.value} is held that {between.party.name} could be shown.",
                 advice="Markings and the agreement decide that: `titian preview` shows why something is withheld.",
             )
+        if wanted.pad > self._most(wanted):
+            raise InvalidInput(f"A run of so many values is more than a partner may ask: {self._most(wanted):,}.",
+                               advice="Round to less.")  # fmt: skip
         day = datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC).strftime("%Y-%m-%d")
         epoch = next_epoch(day, self._book.epochs(between.party.id, wanted.kind, wanted.mode))
         terms = Terms(wanted.kind, epoch, wanted.mode, asked=self._most(wanted), pad=wanted.pad)
@@ -134,7 +152,7 @@ class Matching:
             list(made.values), terms, key, self._random, notes=made.notes or None, threads=self._threads,
             told=lambda done: told("made", min(done, count), count),
         )  # fmt: skip
-        needs = self._needs(between, made)
+        needs = self._needs(between, made, wanted.mode)
         offer = Offer(
             id=offered.book.offer.hex(), ours=True, agreement=between.agreement.id, party=between.party.id, terms=terms,
             size=offered.book.size, created=now, until=min([until, *made.ends]), person=actor.id,
@@ -149,12 +167,16 @@ class Matching:
         most = _COUNTED if wanted.mode is Mode.CARDINALITY else _ASKED
         return max(1, min(most, self._quota.daily.get(wanted.kind, 0)))
 
-    def _needs(self, between: Between, made: Made) -> tuple[str, ...]:
+    def _needs(self, between: Between, found: Made | Checked, mode: Mode) -> tuple[str, ...]:
+        """Why a second person has to approve, as for a release."""
         needs = []
         if between.agreement.four_eyes:
             needs.append(f"{between.agreement.name} asks for two persons for every release.")
-        strict = self._offering.strict(made.levels)
-        if strict:
+        if self._offering.is_first(between):
+            needs.append(f"It is the first release to {between.party.name}.")
+        if mode is Mode.LABELLED:
+            needs.append("Its notes tell more than the values do.")
+        if strict := self._offering.strict(found.levels):
             needs.append(f"It holds {' and '.join(strict)}.")
         return tuple(needs)
 
@@ -183,17 +205,23 @@ class Matching:
             raise Forbidden("Who made an offer cannot decide on it.", advice="Another releaser has to.")
         return offer
 
-    def _check(self, offer: Offer, advice: str = "Ask the partner for a new one.") -> None:
-        """:class:`Refused`, and the offer is withdrawn, when it holds what is not to be given any more."""
+    def _check(self, offer: Offer, advice: str = "Ask the partner for a new one.") -> Look:
+        """Return how what is held stood when an offer was found to be good still.
+
+        :class:`Refused`, and the offer is withdrawn, when it holds what is not to be given any more, or not without a
+        second person whom nobody has asked.
+        """
         held, before = self._book.made(offer.id)
         between = self._offering.between(offer.party, offer.agreement)
-        found = self._sources.check(between, offer.terms.kind, held, before)
-        if found.lost:
-            why = f"{found.lost:,} of its values are not to be given any more."
-            self._book.withdraw_stale(offer, why)
+        found = self._sources.check(between, offer.terms.kind, held, before, offer.until)
+        strict = [] if offer.needs else self._offering.strict(found.levels)
+        if found.lost or strict:
+            why = f"{found.lost:,} of its values are not to be given any more." if found.lost else ""
+            self._book.withdraw_stale(offer, why or f"It holds {' and '.join(strict)} now.")
             raise Refused("This offer was withdrawn.", advice=advice)
         if found.look != before:
             self._book.note_look(offer.id, found.pairs.encode(), found.look)
+        return found.look
 
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,12 +239,17 @@ class Matching:
     def fetch(self, reader: Reader, identifier: str) -> bytes:
         """The bytes of an offer; that they are handed over is remembered before (law 8)."""
         offer = self._open(reader, identifier)
+        today = self._book.now() // DAY
+        day, handed = self._handed.get(offer.id, (today, 0))
+        if day == today and handed >= _HANDED:
+            raise Refused("This offer was handed over often enough today.", advice="Keep what was fetched.")
         with self._turn:
             self._check(offer)
         data = self._book.data(offer.id)
         if data is None:
             raise _no_offer()
         self._book.handed(offer, reader.name)
+        self._handed[offer.id] = today, handed + 1 if day == today else 1
         return data
 
     def answer(self, reader: Reader, identifier: str, message: bytes) -> bytes:
@@ -228,10 +261,10 @@ class Matching:
         offer = self._open(reader, identifier)
         with self._turn:
             secret = self._secret_of(offer)
-            head = _head_of(message)
-            if head is None:
+            found = _message_of(message)
+            if found is None:
                 return self._begin(reader, offer, secret, message)
-            return self._go_on(offer, secret, head, message)
+            return self._go_on(offer, secret, found, message)
 
     def _secret_of(self, offer: Offer) -> Secret:
         """What only we have of an offer. That of the last one is kept at hand: with a million values it is read for
@@ -245,26 +278,44 @@ class Matching:
 
     def _begin(self, reader: Reader, offer: Offer, secret: Secret, message: bytes) -> bytes:
         step = begin(secret, message)
-        self._check(offer)
         serving, terms = step.serving, offer.terms
+        if not 0 < serving.batches <= _FEW + serving.size // (BATCH // 2):
+            raise InvalidInput(f"A run asks about something, in batches of {BATCH // 2:,} values or more.")
         now = self._book.now()
         run = Run(
             id=serving.head.run.hex(), ours=False, offer=offer.id, agreement=offer.agreement, party=offer.party,
             kind=terms.kind, mode=terms.mode, epoch=terms.epoch, begun=now, asked=serving.size, offered=offer.size,
-            person=reader.name, state=RunState.DONE if serving.closed else RunState.RUNNING,
-            ended=now if serving.closed else None,
+            person=reader.name,
         )  # fmt: skip
-        self._book.begin(
-            run, _encode(serving), serving.commitment,
-            lambda used: self._quota.allow(terms.kind, used=used, asked=serving.size),
-        )  # fmt: skip
+
+        def allow(used: int) -> None:
+            self._quota.allow(terms.kind, used=used, asked=serving.size)
+
+        self._while_it_holds(
+            offer, lambda look: self._book.begin(run, _encode(serving), serving.commitment, allow, look)
+        )
         return step.reply
 
-    def _go_on(self, offer: Offer, secret: Secret, head: Head, message: bytes) -> bytes:
-        run, count, state = self._book.serving(head.run.hex())
+    def _go_on(self, offer: Offer, secret: Secret, read: Ask | Confirm | Closed, message: bytes) -> bytes:
+        run, count, state = self._book.serving(read.head.run.hex())
+        serving = _serving(state)
         if run.offer != offer.id:
             raise InvalidInput("The run is about another offer.")
-        step = serve(secret, _serving(state), message, self._random, threads=self._threads)
+        if serving.closed:
+            raise InvalidInput("The run is over.")
+        if self._book.now() - run.begun > DAY:
+            raise Refused("This run is over: it was begun more than a day ago.", advice="Begin a new one.")
+        if isinstance(read, Ask):
+            if len(read.points) > BATCH * _POINT:
+                raise TooLarge(f"A batch is of {BATCH:,} values at most.")
+            if read.number < serving.next:
+                raise InvalidInput(f"Batch {read.number} was answered already: it is not answered twice.")
+        try:
+            step = serve(secret, serving, message, self._random, threads=self._threads)
+        except (InvalidInput, TooLarge) as error:
+            # What is wrong has cost as much as what is right: it is not tried again.
+            self._book.break_off(_ended(run, self._book.now(), RunState.BROKEN, error.message))
+            raise
         outcome = None
         if step.serving.closed:
             run = msgspec.structs.replace(run, state=RunState.DONE, ended=self._book.now())
@@ -272,8 +323,16 @@ class Matching:
                 run = msgspec.structs.replace(run, common=len(step.serving.common))
                 outcome = Outcome(values=step.serving.common, ours=secret.commitment, theirs=step.serving.commitment,
                                   salt=secret.salt)  # fmt: skip
-        self._book.advance(run, count + 1, _encode(step.serving), outcome)
+        self._while_it_holds(
+            offer, lambda look: self._book.advance(run, count + 1, _encode(step.serving), outcome, look)
+        )
         return step.reply
+
+    def _while_it_holds(self, offer: Offer, write: Callable[[Look], bool]) -> None:
+        """Write how far a run has come while nothing has changed since the offer was checked: what is answered may be
+        given at the instant at which that is durable."""
+        if not any(write(self._check(offer)) for _ in range(_TRIES)):
+            raise Unavailable("What is held changes too quickly just now.", advice="Try again in a moment.")
 
     def _open(self, reader: Reader, identifier: str) -> Offer:
         found = next((one for one in self._book.open_to(reader) if one.id == identifier), None)
@@ -358,6 +417,9 @@ class Matching:
                 )
             made = self._sources.gather(between, wanted.kind, until=None, collections=wanted.collections,
                                         told=lambda done: told("read", done, None))  # fmt: skip
+            if strict := self._offering.strict(made.levels):
+                raise Refused(f"It would be told of {' and '.join(strict)}, which asks for two persons.",
+                              advice="Ask in the mode intersection, or about some collections.")  # fmt: skip
             allowed = set(made.values)
             left_out += 0 if read is None else sum(one not in allowed for one in read)
             read = sorted(allowed) if read is None else [one for one in read if one in allowed]
@@ -426,13 +488,13 @@ def _choose(offers: Sequence[Listed], between: Between, wanted: Wanted) -> Liste
     )
 
 
-def _head_of(message: bytes) -> Head | None:
-    """The head of a message of a run that has begun, None for one that begins it or is none of them."""
+def _message_of(message: bytes) -> Ask | Confirm | Closed | None:
+    """A message of a run that has begun, None for one that begins it or is none of them."""
     try:
         read = _MESSAGE.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if isinstance(read, Begin) else read.head
+    return None if isinstance(read, Begin) else read
 
 
 _MESSAGE: Final = msgspec.msgpack.Decoder(Begin | Ask | Confirm | Closed)

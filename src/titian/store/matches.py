@@ -6,6 +6,7 @@ What is remembered says that it happened, between whom, and how much; never what
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
@@ -109,14 +110,18 @@ class Matches:
             if same and one.id != offer.id and one.state is OfferState.STANDING:
                 gone = msgspec.structs.replace(one, state=OfferState.WITHDRAWN, why="A newer offer took its place.")
                 _write_offer(session.tx, gone)
+                _remember(session.tx, gone.agreement, gone.party, session.at, "withdrawn", _about(gone))
         _remember(session.tx, offer.agreement, offer.party, session.at, "offered", _about(offer))
 
     def withdraw_stale(self, offer: Offer, why: str) -> None:
         """Withdraw an offer because something that it was made of is not to be given any more."""
         with self._store.writing() as tx:
-            at = self.now()
-            _write_offer(tx, msgspec.structs.replace(offer, state=OfferState.WITHDRAWN, why=why))
-            _remember(tx, offer.agreement, offer.party, at, "withdrawn", _about(offer))
+            held = _read_offer(tx, offer.id)
+            if held.state in _OVER:
+                return
+            _write_offer(tx, msgspec.structs.replace(held, state=OfferState.WITHDRAWN, why=why))
+            if held.state is OfferState.STANDING:  # of one that never stood the partner does not know
+                _remember(tx, held.agreement, held.party, self.now(), "withdrawn", _about(held))
 
     def keep(self, offer: Offer, data: bytes) -> None:
         """Keep an offer of a partner, in the place of older ones of the same agreement, kind and mode."""
@@ -148,17 +153,7 @@ class Matches:
     def look(self) -> Look:
         """How what is held stands now."""
         with self._gate.reading() as session:
-            held = [one for one in list_collections(session.tx) if one.kind is not Kind.RELEASED]
-            counts = [session.tx.one(f"SELECT count(*) FROM {name}") for name in ("recalls", "flags")]
-            return Look(
-                {str(one.num): one.last_added for one in held if one.kind is not Kind.DIRECTORY},
-                sum(one.generation for one in held if one.kind is not Kind.DIRECTORY),
-                (
-                    sum(one.generation for one in held if one.kind is Kind.DIRECTORY),
-                    *(int(row[0]) for row in counts if row is not None),
-                ),
-                session.register().directory.next_edge(session.at),
-            )
+            return _look_in(session)
 
     def made(self, identifier: str) -> tuple[bytes, Look]:
         """Of what an offer was made, and how that stood when it was checked last. Raises :class:`NotFound`."""
@@ -225,10 +220,14 @@ class Matches:
         with self._store.reading() as tx:
             return _used(tx, party, kind, self.now())
 
-    def begin(self, run: Run, serving: bytes, commitment: bytes, allow: Callable[[int], object]) -> None:
-        """Begin a run in which a partner asks. ``allow`` is told how many values it has asked today, and raises when
-        this is too much. Raises :class:`Refused` for a run whose name was used."""
-        with self._store.writing() as tx:
+    def begin(self, run: Run, serving: bytes, commitment: bytes, allow: Callable[[int], object], look: Look) -> bool:
+        """Begin a run in which a partner asks; False, and nothing is written, when what is held does not stand as it
+        did. ``allow`` is told how many values it has asked today, and raises when this is too much. Raises
+        :class:`Refused` for a run whose name was used."""
+        with self._gate.writing() as session:
+            tx = session.tx
+            if _look_in(session) != look:
+                return False
             require_sound(tx, run.agreement)
             offer = _read_offer(tx, run.offer)
             if not offer.stands(self.now()):
@@ -238,6 +237,7 @@ class Matches:
             allow(_used(tx, run.party, run.kind, run.begun))
             tx.insert("match_runs", (*_RUN, "serving"), [(*_run_columns(run), serving)])
             _remember(tx, run.agreement, run.party, run.begun, "answered", _told(run, commitment))
+        return True
 
     def serving(self, identifier: str) -> tuple[Run, int, bytes]:
         """A run in which a partner asks: itself, after how many messages, and its state. Raises :class:`NotFound`."""
@@ -247,13 +247,18 @@ class Matches:
             raise NotFound("There is no such run, or it is over.", advice="Begin a new one.")
         return _run(bytes(row[0])), int(row[1]), bytes(row[2])
 
-    def advance(self, run: Run, step: int, serving: bytes, outcome: Outcome | None = None) -> None:
-        """Write how far a run has come, after ``step`` messages, and what we learnt by it, if that is something.
+    def advance(self, run: Run, step: int, serving: bytes, outcome: Outcome | None, look: Look) -> bool:
+        """Write how far a run has come, after ``step`` messages, and what we learnt by it, if that is something; False,
+        and nothing is written, when what is held does not stand as it did.
 
         Raises :class:`Refused` when the message that led here was answered meanwhile, or the offer is over.
         """
         kept = None if outcome is None else _encode(outcome)
-        with self._store.writing() as tx:
+        with self._gate.writing() as session:
+            tx = session.tx
+            if _look_in(session) != look:
+                return False
+            require_sound(tx, run.agreement)
             if not _read_offer(tx, run.offer).stands(self.now()):
                 raise Refused("This offer is over.", advice="Look what is offered now.")
             changed = tx.run(
@@ -265,6 +270,14 @@ class Matches:
                 raise Refused("This message was answered already: it is not answered twice.")
             if run.state is RunState.DONE:
                 _remember(tx, run.agreement, run.party, self.now(), "finished", _told(run))
+        return True
+
+    def break_off(self, run: Run) -> None:
+        """End a run in which a partner asks: what it has used up stays used."""
+        with self._store.writing() as tx:
+            where = "WHERE id = ? AND ours = ? AND serving IS NOT NULL"
+            if tx.run(f"UPDATE match_runs SET body = ?, serving = NULL {where}", _encode(run), run.id, False):
+                _remember(tx, run.agreement, run.party, self.now(), "broken", _told(run))
 
     # ── asking ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -304,6 +317,18 @@ class Matches:
     def tidy(self) -> None:
         """Forget the bytes and the secrets of offers that are over, and the states of runs about them."""
         now = self.now()
+        with self._store.reading() as tx:
+            rows = tx.all("SELECT body FROM match_runs WHERE outcome IS NULL AND begun < ?", now - DAY)
+        for run in (_run(bytes(row[0])) for row in rows):
+            if run.ours and run.state is RunState.RUNNING:
+                self.finish_asking(
+                    msgspec.structs.replace(
+                        run, ended=now, state=RunState.BROKEN, why="This node was stopped meanwhile."
+                    ),
+                    None,
+                )
+            elif run.state is RunState.RUNNING:
+                self.break_off(msgspec.structs.replace(run, ended=now, state=RunState.BROKEN, why="It was left."))
         over = [one for one in self.offers() if one.state in _OVER]
         with self._store.reading() as tx:
             kept = {row[0] for row in tx.all("SELECT id FROM match_offers WHERE data IS NOT NULL")}
@@ -321,6 +346,25 @@ _RUN: Final = ("id", "ours", "offer", "party", "kind", "begun", "asked", "step",
 _ACTS: Final = {
     OfferState.STANDING: "approve-match", OfferState.REFUSED: "refuse-match", OfferState.WITHDRAWN: "withdraw-match",
 }  # fmt: skip
+
+
+def _look_in(session: StoreSession) -> Look:
+    """How what is held stands in a transaction: what came in, and everything that decides who may have it."""
+    every = list_collections(session.tx)
+    held = [one for one in every if one.kind not in (Kind.RELEASED, Kind.DIRECTORY)]
+    rules: list[object] = [
+        session.tx.all(f"SELECT {what} ORDER BY id") for what in ("id, state FROM recalls", "id, recall FROM flags")
+    ]
+    rules.append(session.matching((), ("marking-definition",)))
+    return Look(
+        {str(one.num): one.last_added for one in held},
+        sum(one.generation for one in held),
+        (
+            sum(one.generation for one in every if one.kind is Kind.DIRECTORY),
+            *(int.from_bytes(blake2b(_encode(one), digest_size=7).digest(), "big") for one in rules),
+        ),
+        session.register().directory.next_edge(session.at),
+    )
 
 
 def _columns(offer: Offer) -> Row:
@@ -344,6 +388,7 @@ def _write_offer(tx: Transaction, offer: Offer) -> None:
     tx.run("UPDATE match_offers SET state = ?, body = ? WHERE id = ?", offer.state.value, _encode(offer), offer.id)
     if offer.state in _OVER:
         tx.run("UPDATE match_offers SET data = NULL, secret = NULL, made = NULL, looked = NULL WHERE id = ?", offer.id)
+        tx.run("UPDATE match_runs SET serving = NULL WHERE offer = ? AND ours = ?", offer.id, False)
 
 
 def _as_it_is(offer: Offer, now: int) -> Offer:

@@ -16,6 +16,7 @@ MEDIA_TYPE: Final = "application/vnd.titian.match+msgpack"
 _MOST_OFFER: Final = 1 << 30
 _EACH: Final = 16 + 2 * 4096
 """Bytes that one value of an offer takes at most: its tag, and the longest note."""
+_LATEST: Final = 1 << 53
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,6 +44,8 @@ class MatchClient:
             raise PeerUntrusted(f"{reply.place} lists no offers: {error}") from error
         if any(not _ID.fullmatch(one.id) for one in found):
             raise PeerUntrusted(f"{reply.place} lists an offer without a usable identifier.")
+        if any(not 0 <= number < _LATEST for one in found for number in (one.until, one.size, one.asked, one.left)):
+            raise PeerUntrusted(f"{reply.place} lists an offer with numbers that cannot be.")
         return list(found)
 
     def fetch(self, offer: str, size: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import re
 import sqlite3
@@ -115,14 +114,12 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    threshold, logs = gc.get_threshold(), structlog.get_config()
+    logs = structlog.get_config()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         made = Served(tmp_path_factory.mktemp("web") / "home")
     with made.client:
         yield made
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
     structlog.configure(**logs)
 
 

@@ -187,7 +187,11 @@ def test_in_the_mode_mutual_both_are_told(ours: Desk, theirs: Desk) -> None:
 
 
 def test_values_that_were_given_are_asked(ours: Desk, theirs: Desk) -> None:
-    ours.does("/matches/offers", **OFFER, mode="labelled")
+    made = ours.does("/matches/offers", **OFFER, mode="labelled")
+    # Of notes a second person decides.
+    route = "/matches/offers/{offer}/approve"
+    decided = ours.ask("releaser-one", "POST", route.format(offer=made["offer"]), route, json={})
+    assert decided.status_code == 200, decided.text
     told = theirs.does("/matches/runs", **ASK, mode="labelled", values=[address(1), address(98), "no wallet"])
     assert (told["common"], told["asked"], told["left_out"]) == (1, 2, 1)
     outcome = theirs.get(f"/matches/runs/{told['run'][:12]}", "/matches/runs/{run}")["outcome"]

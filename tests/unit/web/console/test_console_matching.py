@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.bridge import ANALYST, B, Bridge, Peer
+from support.bridge import ANALYST, RELEASER, B, Bridge, Peer
 from support.console import PEOPLE, ConsoleBench, Page, add_people
 from support.pages import outside
 from titian.core.extension_objects import make_observable
@@ -53,7 +53,11 @@ class Both:
     def offer(self, **fields: Any) -> str:
         """Have the first node offer to the second; the page that comes of it."""
         asked = {"to": self.between(self.bridge.b), "kind": "wallet", "mode": "intersection"} | fields
-        return ends(self.a, self.a.post("/matching/offers", asked), "/matching/offers/")
+        made = ends(self.a, self.a.post("/matching/offers", asked), "/matching/offers/")
+        if asked["mode"] == "labelled":
+            # Of notes a second person decides.
+            self.bridge.a.node.match().approve(RELEASER, made.rpartition("/")[2])
+        return made
 
     def ask(self, files: Any = None, **fields: Any) -> str:
         """Have the second node ask the first; the page that comes of it."""
