@@ -15,7 +15,11 @@ from hypothesis import HealthCheck, settings
 
 from support.postgres import PostgresServer, has_schema, postgres_server
 from titian import setup
+from titian.core.passwords import Cost
 from titian.store.database import Database, SqliteDatabase
+from titian.store.people import People
+
+CHEAP = Cost(memory=64, passes=1)
 
 settings.register_profile(
     "titian",
@@ -66,6 +70,16 @@ def schema_at_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def passwords_cost_little() -> Iterator[None]:
+    """A guess at a password costs a node of this process next to nothing, where 64 MiB and a quarter of a second were.
+
+    What it costs otherwise has tests of its own, which ask `titian.core.passwords`; a process keeps to that.
+    """
+    with mock.patch.object(People.__init__, "__defaults__", (os.urandom, CHEAP)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def applications_come_and_go() -> Iterator[None]:
     """An application readies its process for a long life; here hundreds of them live in one process, and briefly.
 
@@ -82,14 +96,11 @@ def applications_come_and_go() -> Iterator[None]:
         if next(started) % 10 == 0:
             gc.collect()
 
-    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     with mock.patch.object(app, "gc", mock.Mock(spec=gc, collect=collect)), mock.patch.object(app, "warm_up"):
         yield
-    gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

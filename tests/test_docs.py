@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,12 @@ def generator() -> ModuleType:
     return importlib.import_module("generate")
 
 
+@functools.cache
+def commands() -> list[Any]:
+    """Every command of the command line, built once: that takes a quarter of a second."""
+    return list(generator().walk())
+
+
 def shown_commands() -> Iterator[tuple[str, str]]:
     """Each line of a shell block that calls titian, with the page it is on."""
     for page in PAGES:
@@ -133,10 +140,9 @@ def shown_commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), [pytest.param(*shown, id=": ".join(shown)) for shown in shown_commands()])
 def test_a_command_that_a_page_shows_exists(page: str, line: str) -> None:
     words = shlex.split(re.sub(r"[<>|&].*", "", line), comments=True)
-    generate = generator()
-    found = next((c for c in generate.walk() if c.words == tuple(words[: len(c.words)])), None)
+    found = next((c for c in commands() if c.words == tuple(words[: len(c.words)])), None)
     assert found is not None, f"{page} shows a command that does not exist: {line}"
-    known = {"--help"} | {name for each in generate.options(found) for name in (*each.opts, *each.secondary_opts)}
+    known = {"--help"} | {name for each in generator().options(found) for name in (*each.opts, *each.secondary_opts)}
     given = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
     assert given <= known, f"{page}: {line}"
 
@@ -156,7 +162,7 @@ def test_the_generated_reference_says_what_the_code_says() -> None:
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    found = list(generator().walk())
+    found = commands()
     assert len(found) >= 12
     without = [c.name for c in found if c.name not in f"{c.command.help} {c.command.epilog}"]
     assert without == [], "the help of a command shows how it is called"

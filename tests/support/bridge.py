@@ -6,7 +6,6 @@ one of them answers; or one of them as the process that `titian serve` starts (:
 
 from __future__ import annotations
 
-import gc
 import json
 import sqlite3
 import warnings
@@ -239,11 +238,9 @@ class Peer:
             self._open_application()
 
     def _open_application(self) -> None:
-        threshold, logs = gc.get_threshold(), structlog.get_config()
+        logs = structlog.get_config()
         with ExitStack() as stack:
             stack.callback(lambda: structlog.configure(**logs))
-            stack.callback(lambda: gc.set_threshold(*threshold))
-            stack.callback(gc.unfreeze)
             with (
                 patch("titian.web.app.open_node", lambda home: self._opened()),
                 patch("titian.web.app.PendingWorker", _Idle),

@@ -101,5 +101,5 @@ def pair(ours: Bench, home: Path) -> Iterator[Pair]:
             "ceiling": "amber",
         }  # fmt: skip
         theirs.node.agreements.add("\n".join(f"{k} = {json.dumps(v)}" for k, v in lines.items()).encode(), BY)
-        over.face = stack.enter_context(serving(ours))
+        over.face = stack.enter_context(serving(ours, console=False))
         yield Pair(ours, theirs, over)
