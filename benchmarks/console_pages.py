@@ -115,7 +115,7 @@ def clicking(bench: ConsoleBench) -> Iterator[Figure]:
     at_once = _together(bench, paths, bench.console.rounds)
     cpu = (bench.served.cpu() - before) / len(at_once) * 1000
     told = (
-        f"All click at the same moment, each on another page, one in five a search, {bench.console.rounds} times; "
+        f"All click at the same moment, each on another page, one in three a search, {bench.console.rounds} times; "
         f"{cpu:,.1f} ms of processor time of the node for a click"
     )
     yield _clicked(bench, at_once, "analysts clicking at once on one worker, p95", CLICK_BOUND * 1000, told)
