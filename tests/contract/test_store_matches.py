@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.gate import ANALYST, RELEASER, SECOND, Bench, indicator, party_id
+from support.wallets import address, wallets
 from titian.core.access import Key
 from titian.core.collection import timestamp
 from titian.core.errors import InvalidInput, NotFound, Refused, TitianError, TooLarge, Unavailable
@@ -27,14 +28,6 @@ from titian.screen.private.messages import Offer as OfferMessage
 JAPAN, RUSSIA = party_id("japan"), party_id("russia")
 IDENTITY = bytes(32)
 """The neutral element of ristretto255 as it is written: no answer about it may be given."""
-
-
-def address(number: int) -> str:
-    return f"0x{number:040x}"
-
-
-def wallets(*numbers: int) -> list[dict[str, Any]]:
-    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[Tlp.GREEN]]) for one in numbers]
 
 
 class Door:

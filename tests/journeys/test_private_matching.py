@@ -14,6 +14,7 @@ import pytest
 
 from support.bridge import ANALYST, RELEASER, Bridge, C, Peer, Tamper
 from support.gate import SECOND
+from support.wallets import address, wallets
 from titian.cli.demo_story import public_parties
 from titian.core.access import Role
 from titian.core.errors import Forbidden, PeerRefused, PeerUntrusted, Refused, Unavailable
@@ -23,7 +24,7 @@ from titian.core.matching import Mode, Offer, OfferState, RunState
 from titian.core.people import Actor, Duty
 from titian.core.recall import Reason
 from titian.core.screening import ValueKind
-from titian.core.tlp import TLP_IDS, Tlp
+from titian.core.tlp import Tlp
 from titian.exchange.agree import By
 from titian.exchange.mark import Wish
 from titian.exchange.public_agreements import public_agreements
@@ -32,15 +33,6 @@ from titian.screen.private import Variant, derive_key
 from titian.screen.private.messages import Answer, Ready, read, write
 
 AUDITOR = Actor("person-3", "Auditor One", Duty.AUDITOR)
-
-
-def address(number: int) -> str:
-    """An Ethereum address; there is nothing behind it."""
-    return f"0x{number:040x}"
-
-
-def wallets(*numbers: int, tlp: Tlp = Tlp.GREEN) -> list[dict[str, Any]]:
-    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[tlp]]) for one in numbers]
 
 
 @pytest.fixture

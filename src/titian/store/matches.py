@@ -292,7 +292,7 @@ class Matches:
     def finish_asking(self, run: Run, outcome: Outcome | None) -> None:
         """Keep what came of it."""
         with self._store.writing() as tx:
-            tx.run("UPDATE match_runs SET body = ?, outcome = ? WHERE id = ? AND ours = ?",
+            tx.run("UPDATE match_runs SET step = 1, body = ?, outcome = ? WHERE id = ? AND ours = ?",
                    _encode(run), None if outcome is None else _encode(outcome), run.id, True)  # fmt: skip
             _remember(tx, run.agreement, run.party, self.now(), run.state.value, _told(run))
 
@@ -317,18 +317,20 @@ class Matches:
     def tidy(self) -> None:
         """Forget the bytes and the secrets of offers that are over, and the states of runs about them."""
         now = self.now()
+        left = "SELECT body FROM match_runs WHERE begun < ? AND"
         with self._store.reading() as tx:
-            rows = tx.all("SELECT body FROM match_runs WHERE outcome IS NULL AND begun < ?", now - DAY)
-        for run in (_run(bytes(row[0])) for row in rows):
-            if run.ours and run.state is RunState.RUNNING:
-                self.finish_asking(
-                    msgspec.structs.replace(
-                        run, ended=now, state=RunState.BROKEN, why="This node was stopped meanwhile."
-                    ),
-                    None,
-                )
-            elif run.state is RunState.RUNNING:
+            ours = tx.all(f"{left} ours = ? AND step = 0", now - DAY, True)
+            theirs = tx.all(f"{left} ours = ? AND serving IS NOT NULL", now - DAY, False)
+        for run in [_run(bytes(row[0])) for row in ours]:
+            why = "This node was stopped meanwhile."
+            self.finish_asking(msgspec.structs.replace(run, ended=now, state=RunState.BROKEN, why=why), None)
+        for run in [_run(bytes(row[0])) for row in theirs]:
+            if run.state is RunState.RUNNING:
                 self.break_off(msgspec.structs.replace(run, ended=now, state=RunState.BROKEN, why="It was left."))
+        if theirs:
+            # A run that came to its end need not be told from one that never was, once nobody can go on with it.
+            with self._store.writing() as tx:
+                tx.run("UPDATE match_runs SET serving = NULL WHERE ours = ? AND begun < ?", False, now - DAY)
         over = [one for one in self.offers() if one.state in _OVER]
         with self._store.reading() as tx:
             kept = {row[0] for row in tx.all("SELECT id FROM match_offers WHERE data IS NOT NULL")}
@@ -337,8 +339,7 @@ class Matches:
             return
         with self._store.writing() as tx:
             for one in due:
-                _write_offer(tx, _as_it_is(one, now))
-                tx.run("UPDATE match_runs SET serving = NULL WHERE offer = ? AND ours = ?", one.id, False)
+                _write_offer(tx, one)
 
 
 _OFFER: Final = ("id", "ours", "agreement", "party", "kind", "state", "created", "until", "body")

@@ -15,11 +15,11 @@ import pytest
 
 from support.bridge import RELEASER, Bridge, Peer
 from support.desk import ISSUER, Said
+from support.wallets import address, wallets
 from titian.cli import main
 from titian.cli.session import VARIABLE
-from titian.core.extension_objects import make_observable
 from titian.core.people import Duty, local_operator
-from titian.core.tlp import TLP_IDS, Tlp
+from titian.core.tlp import Tlp
 from titian.exchange.agree import By
 from titian.exchange.public_agreements import public_agreements
 from titian.node import Node, open_node
@@ -28,15 +28,6 @@ HITS = 4
 STRICT = "indonesia-japan-terrorism"
 
 Run = Callable[..., Said]
-
-
-def address(number: int) -> str:
-    """An Ethereum address; there is nothing behind it."""
-    return f"0x{number:040x}"
-
-
-def wallets(*numbers: int, tlp: Tlp = Tlp.GREEN) -> list[dict[str, Any]]:
-    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[tlp]]) for one in numbers]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from titian.core.collection import timestamp
 from titian.core.directory_objects import Reading as Register
-from titian.core.errors import InvalidInput, TooLarge
+from titian.core.errors import InvalidInput
 from titian.core.matching import LASTS, Mode, Offer, OfferState, Outcome, Run, RunState, Wanted, daily
 from titian.core.people import Permission
 from titian.core.screening import ValueKind
@@ -22,7 +22,7 @@ from titian.node import Node
 from titian.web.api.caller import Called, Needs
 from titian.web.api.jobs import JobShown, started
 from titian.web.api.paging import Page, Paged
-from titian.web.api.request import BODY, Held
+from titian.web.api.request import BODY, Held, read_held
 from titian.web.api.route import acts, person, reads
 from titian.web.api.shapes import (
     Because,
@@ -233,7 +233,7 @@ def ask(
 ) -> Response[JobShown]:
     """Ask a party which of our values it offers, as a job: those given, 100,000 at most, or all that is held of the
     kind. Its result is ``{"run", "common", "asked", "offered", "left_out"}``; which they are is told by the run."""
-    wish = _read(request.scope["state"][BODY])
+    wish = read_held(request.scope["state"][BODY], _wish, LARGEST)
     if wish.values is not None and wish.collections:
         raise InvalidInput("Give values or collections, not both: these choose among what is held.")
     wanted = Wanted(
@@ -247,17 +247,6 @@ def ask(
 
 
 _wish: Final = msgspec.json.Decoder(MatchWish)
-
-
-def _read(body: bytes) -> MatchWish:
-    if len(body) > LARGEST:
-        raise TooLarge(f"A question has {LARGEST >> 20} MB at most.", advice="Ask in several runs.")
-    try:
-        return _wish.decode(body)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"The body does not fit: {error}.") from None
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InvalidInput("The body is no JSON that this can read.", advice=str(error)[:200]) from None
 
 
 def _decided(node: Node, made: Offer) -> MatchOfferShown:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 from litestar import Request
 
 from titian.core.errors import InvalidInput, TooLarge
 
+T = TypeVar("T")
 BODY: Final = "body"
 """Where the bytes of a body lie in the state of the request, for what is kept as it came."""
 LARGEST: Final = 1_000_000
@@ -62,6 +63,18 @@ class ApiRequest(Request[Any, Any, Any]):
                 raise _too_large()
             parts.append(part)
         return b"".join(parts)
+
+
+def read_held(body: bytes, decoder: msgspec.json.Decoder[T], most: int) -> T:
+    """Read a body that was kept (:class:`Held`), of ``most`` bytes. Raises :class:`TooLarge`, :class:`InvalidInput`."""
+    if len(body) > most:
+        raise TooLarge(f"The body has {most >> 20} MB at most.", advice="Ask in several batches.")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The body does not fit: {error}.") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise InvalidInput("The body is no JSON that this can read.", advice=str(error)[:200]) from None
 
 
 def _too_large() -> TooLarge:

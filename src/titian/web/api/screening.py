@@ -17,12 +17,12 @@ from msgspec import Meta
 
 from titian.core.agreement import Purpose
 from titian.core.collection import timestamp
-from titian.core.errors import InvalidInput, TitianError, TooLarge, Unavailable
+from titian.core.errors import TitianError, Unavailable
 from titian.core.screening import NAMES, Asked, Facts, How, Screened, ValueKind
 from titian.node import Node
 from titian.web.api.caller import Called, Caller, Needs
 from titian.web.api.handed import handed
-from titian.web.api.request import BODY, Held
+from titian.web.api.request import BODY, Held, read_held
 from titian.web.api.route import acts, also, reads
 from titian.web.api.shapes import Shown
 from titian.web.console.guard import AnyRequest
@@ -133,7 +133,7 @@ class Answer(Shown, frozen=True, kw_only=True):
 @acts("/screen", GROUP, ANYONE)
 def screen(request: AnyRequest, caller: Called, node: NamedDependency[Node], data: JSONBody[Question]) -> Answer:
     """Ask what is known about up to 100,000 values. Nothing that was asked is kept."""
-    question = _read(request.scope["state"][BODY])
+    question = read_held(request.scope["state"][BODY], _question, _LARGEST)
     asked = [_asked(one, question.kind) for one in question.values]
     how = _how(question)
     rows = _answered(caller, node, asked, how)
@@ -164,7 +164,7 @@ async def screen_one(
 )  # fmt: skip
 def screen_stream(request: AnyRequest, caller: Called, node: NamedDependency[Node], data: JSONBody[Question]) -> Stream:
     """The same, each row on a line of its own as soon as it is known. An error on the way is the last line."""
-    question = _read(request.scope["state"][BODY])
+    question = read_held(request.scope["state"][BODY], _question, _LARGEST)
     asked = (_asked(one, question.kind) for one in question.values)
     how = _how(question)
     return Stream(_lines(caller, node, asked, how), media_type="application/x-ndjson")
@@ -208,17 +208,6 @@ def _row(one: Screened) -> Row:
 
 _LARGEST: Final = 32 << 20
 _question: Final = msgspec.json.Decoder(Question)
-
-
-def _read(body: bytes) -> Question:
-    if len(body) > _LARGEST:
-        raise TooLarge(f"A batch has {_LARGEST >> 20} MB at most.", advice="Ask in several batches.")
-    try:
-        return _question.decode(body)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"The body does not fit: {error}.") from None
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InvalidInput("The body is no JSON that this can read.", advice=str(error)[:200]) from None
 
 
 def _how(question: Question) -> How:

@@ -14,10 +14,9 @@ import pytest
 
 from support.bridge import Bridge, Peer
 from support.desk import ISSUER
-from titian.core.extension_objects import make_observable
+from support.wallets import address, wallets
 from titian.core.matching import MATCHED, RunState
 from titian.core.people import Duty, local_operator
-from titian.core.tlp import TLP_IDS, Tlp
 from titian.exchange.agree import By
 from titian.exchange.public_agreements import public_agreements
 from titian.node import Node
@@ -35,15 +34,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_except
 PEOPLE: Final = {"analyst-one": Duty.ANALYST, "releaser-one": Duty.RELEASER, "auditor-one": Duty.AUDITOR}
 STRICT: Final = "indonesia-japan-terrorism"
 described = schemathesis.openapi.from_dict(schema())
-
-
-def address(number: int) -> str:
-    """An Ethereum address; there is nothing behind it."""
-    return f"0x{number:040x}"
-
-
-def wallets(*numbers: int, tlp: Tlp = Tlp.GREEN) -> list[dict[str, Any]]:
-    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[tlp]]) for one in numbers]
 
 
 class Desk:

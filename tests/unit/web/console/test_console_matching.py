@@ -15,11 +15,10 @@ import pytest
 from support.bridge import ANALYST, RELEASER, B, Bridge, Peer
 from support.console import PEOPLE, ConsoleBench, Page, add_people
 from support.pages import outside
-from titian.core.extension_objects import make_observable
+from support.wallets import address, wallets
 from titian.core.matching import Mode, Offer, OfferState, Outcome, Run, RunState, Wanted
 from titian.core.people import Actor
 from titian.core.screening import ValueKind
-from titian.core.tlp import TLP_IDS, Tlp
 from titian.exchange.agree import By
 from titian.exchange.public_agreements import public_agreements
 from titian.settings import FILE
@@ -30,14 +29,6 @@ STRICT = "indonesia-japan-terrorism"
 HOSTILE = '"><script>alert(1)</script>'
 OTHER = Actor("somebody-else", f"Analyst Two {HOSTILE}", ANALYST.duty)
 MINE, THEIRS = range(1, 40), range(30, 60)
-
-
-def address(number: int) -> str:
-    return f"0x{number:040x}"
-
-
-def wallets(numbers: Any, tlp: Tlp = Tlp.GREEN) -> list[dict[str, Any]]:
-    return [make_observable("wallet", {"address": address(one)}, marks=[TLP_IDS[tlp]]) for one in numbers]
 
 
 class Both:
@@ -85,8 +76,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         patch.setattr("titian.node.connect", bridge.connect)
         a, b = bridge.a, bridge.b
         a.node.agreements.add(public_agreements()[STRICT].encode(), By(person="local:test", why="as agreed"))
-        a.hold(*wallets(MINE))
-        b.hold(*wallets(THEIRS))
+        a.hold(*wallets(*MINE))
+        b.hold(*wallets(*THEIRS))
         a.release("what opens the channel")
         bridge.subscribe(b, a)
         with consoled(bridge, a) as first, consoled(bridge, b) as second:
