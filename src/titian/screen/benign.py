@@ -109,9 +109,8 @@ class Warninglists:
             for key in ((value.kind, value.canonical), *containing(value, prefixes, parents_of(value))):
                 keys.append(key)
                 about.append(at)
-        answer = self._index.lookup(self._index.digester.digests_of(keys), most=_MOST)
         found: list[dict[str, None]] = [{} for _ in values]
-        for which, number in zip(answer.which.tolist(), answer.numbers.tolist(), strict=True):
+        for which, number in self._index.among(keys, _MOST):
             if number < len(names):
                 found[about[which]][names[number].name] = None
         return [tuple(one) for one in found]

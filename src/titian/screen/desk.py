@@ -33,7 +33,7 @@ from titian.core.screening import (
 from titian.core.search import ORGANISATION, Viewer
 from titian.core.words import title_of
 from titian.screen.benign import Warninglists
-from titian.screen.exact import Key, containing, network_words, read_network
+from titian.screen.exact import NO_PREFIXES, Key, containing, network_words, read_network
 from titian.screen.hosts import parents_of
 from titian.screen.indexes import Indexes, unsigned
 from titian.screen.names import NameHit
@@ -161,7 +161,9 @@ class Screen:
         """Values as they are, and what would contain them."""
         keys: list[Key] = []
         about: list[tuple[int, Match]] = []
-        prefixes = indexes.values.prefixes
+        prefixes = NO_PREFIXES
+        if any(value.kind is ValueKind.IP for one in read for value in one.values):
+            prefixes = indexes.values.prefixes
         for at, one in enumerate(read):
             for value in one.values:
                 keys.append((value.kind, value.canonical))
@@ -171,8 +173,7 @@ class Screen:
                     about.append((at, Match.CONTAINED))
                 if value.kind is ValueKind.IP and "/" in value.canonical:
                     self._within(indexes, value, found[at], how)
-        answer = indexes.values.lookup(indexes.values.digester.digests_of(keys), most=how.most)
-        for which, number in zip(answer.which.tolist(), answer.numbers.tolist(), strict=True):
+        for which, number in indexes.values.among(keys, how.most):
             at, match = about[which]
             found[at].append(_Candidate(number, match, 1.0, (keys[which],)))
 

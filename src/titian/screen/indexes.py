@@ -47,9 +47,15 @@ class Indexes:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.values = Index(folder / "values", secret)
         self.addresses = Index(folder / "addresses", secret)
-        self.names = NameIndex(folder / "names")
+        self._names = NameIndex(folder / "names")
         self._media = HammingFolder(folder / "images")
         self._images: HammingIndex | None = None
+
+    @property
+    def names(self) -> NameIndex:
+        """The names, as they are on the disk now."""
+        self._names.refresh()
+        return self._names
 
     @property
     def images(self) -> HammingIndex:
@@ -90,7 +96,6 @@ class Indexes:
             if batch.upto == upto:
                 # What was entered as the end of a log is gone from it: nothing is left to read.
                 break
-        self.names.refresh()
         return True
 
     def tidy(self) -> bool:
@@ -106,7 +111,7 @@ class Indexes:
             values += found
             numbers += [number] * len(found)
             names += [(one, signed(number)) for one in names_of(said)]
-        self.names.add(names)
+        self._names.add(names)
         images = [(one.canonical, number) for one, number in zip(values, numbers, strict=True)
                   if one.kind is ValueKind.IMAGE]  # fmt: skip
         if images:
@@ -125,11 +130,11 @@ class Indexes:
 
     def _mend(self) -> None:
         """Forget all of it where a part is damaged: it is made anew from the log."""
-        damaged = self.values.damage() or self.addresses.damage() or self.names.ignored or self._media.open().ignored
+        damaged = self.values.damage() or self.addresses.damage() or self._names.ignored or self._media.open().ignored
         if damaged:
             self.values.rebuild()
             self.addresses.rebuild()
-            self.names.clear()
+            self._names.clear()
             self._media.clear()
 
     @contextmanager

@@ -147,24 +147,24 @@ class Pool:
         self._lock = threading.Lock()
         self._closed = False
 
-    @contextmanager
-    def lent(self) -> Iterator[sqlite3.Connection]:
-        """One of the connections, this block's own. Raises :class:`Unavailable` once they are closed."""
+    def take(self) -> sqlite3.Connection:
+        """One of the connections, the caller's own until it gives it back. Raises :class:`Unavailable` once they are
+        closed."""
         with self._lock:
             if self._closed:
                 raise Unavailable("The database is closed.")
-            connection = self._idle.pop()[0] if self._idle else None
-        if connection is None:
-            connection = self._connect()
-        try:
-            yield connection
-        finally:
-            with self._lock:
-                kept = not self._closed and len(self._idle) < MOST_IDLE
-                if kept:
-                    self._idle.append((connection, time.monotonic()))
-            if not kept:
-                connection.close()
+            if self._idle:
+                return self._idle.pop()[0]
+        return self._connect()
+
+    def give(self, connection: sqlite3.Connection) -> None:
+        """Give back one that was taken."""
+        with self._lock:
+            kept = not self._closed and len(self._idle) < MOST_IDLE
+            if kept:
+                self._idle.append((connection, time.monotonic()))
+        if not kept:
+            connection.close()
 
     def close(self) -> None:
         """Close them all; those that are lent, when they come back."""
@@ -212,6 +212,31 @@ class _SqliteTransaction:
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         self.connection.executemany(insertion(table, tuple(columns)), rows)
+
+
+class _Snapshot:
+    """A read-only snapshot on a connection of a pool. Every answer takes some: a class costs half of a generator."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> Transaction:
+        self._connection = self._pool.take()
+        try:
+            self._connection.execute("BEGIN")
+        except BaseException:
+            self._pool.give(self._connection)
+            raise
+        return _SqliteTransaction(self._connection)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+        finally:
+            self._pool.give(self._connection)
+        if isinstance(error, sqlite3.OperationalError):
+            raise Unavailable(f"The database cannot be read: {error}.", advice=CHECK) from error
 
 
 @lru_cache(maxsize=64)
@@ -270,18 +295,9 @@ class SqliteDatabase:
             ) from error
         return connection
 
-    @contextmanager
-    def reading(self) -> Iterator[Transaction]:
+    def reading(self) -> AbstractContextManager[Transaction]:
         """A read-only snapshot."""
-        with self._readers.lent() as connection:
-            connection.execute("BEGIN")
-            try:
-                yield _SqliteTransaction(connection)
-            except sqlite3.OperationalError as error:
-                raise Unavailable(f"The database cannot be read: {error}.", advice=CHECK) from error
-            finally:
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
+        return _Snapshot(self._readers)
 
     @contextmanager
     def writing(self, *, guarded: bool = True) -> Iterator[Transaction]:
@@ -290,8 +306,11 @@ class SqliteDatabase:
         if not self._writes.acquire(timeout=BUSY_SECONDS):
             raise Unavailable("The database is busy.", advice=CHECK)
         try:
-            with self._writers.lent() as connection:
+            connection = self._writers.take()
+            try:
                 yield from self._written(connection, guarded)
+            finally:
+                self._writers.give(connection)
         finally:
             self._writes.release()
 

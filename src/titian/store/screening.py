@@ -46,10 +46,10 @@ class ScreeningLog:
         """What a viewer's questions are answered from, and where the logs of each end now."""
         for _ in range(2):
             with self._store.reading() as tx:
-                places, due = places_of(tx, viewer, EVERYTHING, self._store.clock())
-                if not due:
-                    every = list_collections(tx)
-                    return tuple(_scope(place.scope, every) for place in places)
+                every = list_collections(tx)
+            places, due = places_of(every, viewer, EVERYTHING, self._store.clock())
+            if not due:
+                return tuple(_scope(place.scope, every) for place in places)
             self._end()
         raise Unavailable("What has ended is being taken out.", advice="Try again in a moment.")
 

@@ -77,7 +77,7 @@ class Find:
         caught_up = False
         for _ in range(4):
             with self._store.reading() as tx:
-                places, due = places_of(tx, viewer, query, self._store.clock())
+                places, due = places_of(list_collections(tx), viewer, query, self._store.clock())
                 scopes = frozenset(place.scope for place in places)
                 late = not due and self.index.is_behind(tx, scopes)
                 if not due and (not late or caught_up):
@@ -120,9 +120,8 @@ class Find:
         self.index.forget()
 
 
-def places_of(tx: Transaction, viewer: Viewer, query: Query, at: int) -> tuple[list[Place], bool]:
-    """What a viewer looks into, scope by scope, and whether something in it has ended by now."""
-    every = list_collections(tx)
+def places_of(every: Sequence[Collection], viewer: Viewer, query: Query, at: int) -> tuple[list[Place], bool]:
+    """What of all collections a viewer looks into, scope by scope, and whether something in it has ended by now."""
     chosen: list[Collection] = []
     for one in every:
         if query.collection is not None or query.agreement is not None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ import numpy as np
 
 from titian.core.errors import Unavailable, UnreadableFile
 from titian.screen.exact.containment import NO_PREFIXES, Prefixes
-from titian.screen.exact.digests import Digester, Words
+from titian.screen.exact.digests import Digester, Key, Words
 from titian.screen.exact.layout import damaged
 from titian.screen.exact.lock import locked
 from titian.screen.exact.manifest import MANIFEST, Manifest, Named, read_manifest, replace_manifest
@@ -54,6 +54,24 @@ class _Reading(NamedTuple):
     segments: tuple[Segment, ...]
 
 
+class _Usable:
+    """Tells of a folder that cannot be read or written. Entered with each question: a class costs a third of a
+    generator."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError):
+            raise Unavailable(
+                f"The index in {self._folder} cannot be used: {error.strerror or error}.",
+                advice="Check the folder and the disk; it can be removed, the index is then made again.",
+            ) from error
+
+
 class Index:
     """An index in a folder, under a secret. May be used by many threads; open it anew after a fork.
 
@@ -69,6 +87,7 @@ class Index:
         self.digester = Digester(secret)
         self._wait = wait
         self._turn = threading.Lock()
+        self._usable: Final = _Usable(folder)
 
     def close(self) -> None:
         """Let the files go. The index can still be used: it opens them again."""
@@ -99,7 +118,7 @@ class Index:
         Thorough: every byte is checked (0.2 s for 10,000,000 entries). Otherwise what opening checks.
         """
         try:
-            with self._usable():
+            with self._usable:
                 for segment in self._current().segments:
                     if thorough:
                         segment.check()
@@ -112,29 +131,39 @@ class Index:
 
         Each number once, however often it was added. Takes a few megabytes besides the answer.
         """
-        with self._usable():
-            segments = self._current().segments
-            if len(digests) <= FEW:
-                joined = (one.tobytes() for one in digests)
-                each = [[n for segment in segments for n in segment.find(one, most=most)] for one in joined]
-                return found_one_by_one(each, most)
-            answers = [segment.lookup(digests, most=most) for segment in segments]
+        if len(digests) <= FEW:
+            return found_one_by_one(self.find_each([one.tobytes() for one in digests], most=most), most)
+        with self._usable:
+            answers = [segment.lookup(digests, most=most) for segment in self._current().segments]
         answers = [one for one in answers if len(one.which) or len(one.cut)]
         return answers[0] if len(answers) == 1 else _together(answers, most)
 
     def find(self, digest: bytes, *, most: int | None = None) -> list[int]:
         """Return the numbers of one digest as :meth:`lookup` does: the quickest way for one. With ``most``, at most one
         more than that: the caller sees that there are more."""
-        with self._usable():
-            found = {n for segment in self._current().segments for n in segment.find(digest, most=most)}
-        return sorted(found)[: None if most is None else most + 1]
+        return self.find_each((digest,), most=most)[0]
+
+    def find_each(self, digests: Sequence[bytes], *, most: int | None = None) -> list[list[int]]:
+        """The same for each of a few digests."""
+        end = None if most is None else most + 1
+        with self._usable:
+            segments = self._current().segments
+            return [sorted({n for segment in segments for n in segment.find(one, most=most)})[:end] for one in digests]
+
+    def among(self, keys: Sequence[Key], most: int) -> Iterable[tuple[int, int]]:
+        """Return which of the keys are held, by their places, each with a number: at most ``most`` of each key."""
+        if len(keys) <= FEW:
+            each = self.find_each([self.digester.digest(*key) for key in keys], most=most)
+            return [(which, number) for which, numbers in enumerate(each) for number in numbers[:most]]
+        found = self.lookup(self.digester.digests_of(keys), most=most)
+        return zip(found.which.tolist(), found.numbers.tolist(), strict=True)
 
     def between(self, first: tuple[int, int], last: tuple[int, int], *, most: int | None = None) -> Found:
         """Return the numbers of all entries from ``first`` to ``last`` (as words) as the answer to one question.
 
         For entries that are ordered, such as addresses, and not digests. Ascending; with ``most``, any so many.
         """
-        with self._usable():
+        with self._usable:
             segments = self._current().segments
             return found_one_by_one([[n for one in segments for n in one.between(first, last, most=most)]], most)
 
@@ -174,7 +203,7 @@ class Index:
         To be called now and then in the background. Nothing is done while another does it.
         """
         merged = False
-        with self._usable():
+        with self._usable:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self.folder / _TIDYING, 0) as alone:
                 if alone:
@@ -193,7 +222,7 @@ class Index:
 
     def _current(self) -> _Reading:
         """What the manifest names now, opened."""
-        with self._turn, self._usable():
+        with self._turn, self._usable:
             for _ in range(_TRIES):
                 try:
                     stamp = _stamp(os.stat(self._manifest))
@@ -241,7 +270,7 @@ class Index:
     @contextmanager
     def _writing(self, *, anew: bool = False) -> Iterator[Manifest]:
         """Alone among all that write; yields what the index is. ``anew``: even if it cannot be read."""
-        with self._usable():
+        with self._usable:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self.folder / _LOCK, self._wait) as alone:
                 if not alone:
@@ -253,16 +282,6 @@ class Index:
                         raise
                     before = Manifest()
                 yield before
-
-    @contextmanager
-    def _usable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise Unavailable(
-                f"The index in {self.folder} cannot be used: {error.strerror or error}.",
-                advice="Check the folder and the disk; it can be removed, the index is then made again.",
-            ) from error
 
     def _sources(self, merge: Sequence[Named]) -> list[Sorted]:
         """Segments as what a new one is made of. Checked: a new seal must not cover what was changed."""

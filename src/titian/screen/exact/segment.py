@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import weakref
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -21,10 +22,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from titian.screen.exact.digests import SEAL_BYTES, Digester, Words, words
+from titian.screen.exact.digests import SEAL_BYTES, Digester, Words
 from titian.screen.exact.layout import BLOCK, BLOCK_DIGEST, PAGE, block_digest, damaged, read_header
 from titian.screen.exact.search import CHUNK, Column, Places, Spans, spans, spread
 
+_two_words: Final = struct.Struct("=QQ").unpack
 FEW: Final = 16
 """So many digests are looked up one by one: numpy's calls would cost more."""
 
@@ -121,7 +123,7 @@ class Segment:
         """Return the numbers of one digest, ascending, and at most one more than ``most``: the caller sees that there
         are more. Quick; checks only the blocks that it reads."""
         self._unchanged()
-        high, low = words(digest)[0].tolist()
+        high, low = _two_words(digest)
         part = high >> self._shift
         self._trust(self._at_table + 4 * part, self._at_table + 4 * part + 8)
         begin, end = self._one_table[part], self._one_table[part + 1]

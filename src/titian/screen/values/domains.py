@@ -125,6 +125,13 @@ def looks_like_domain(text: str) -> bool:
     return host is not None and _is_ascii_domain(host) is not None
 
 
+def quick_domain(text: str) -> Value | None:
+    """Return the domain name that a text is, if it is a plain one, as nearly all are."""
+    lower = text.lower()
+    plain = text.isascii() and "xn--" not in lower and _is_ascii_domain(lower) is not None
+    return Value(ValueKind.DOMAIN, lower, host_facts(lower)) if plain else None
+
+
 def read_domain(text: str) -> Found:
     """Read a tidied text as a domain name; with ``*.`` before it, as that below which everything is meant.
 

@@ -14,7 +14,7 @@ from titian.core.screening import NAMES, ReadValue, Value, ValueKind
 from titian.screen.values.accounts import account_of_url, guess_account, read_account
 from titian.screen.values.addresses import is_ipv4, looks_like_ip, read_ip
 from titian.screen.values.digests import guess_hash, quick_hash, read_hash, read_image
-from titian.screen.values.domains import has_known_suffix, looks_like_domain, read_domain
+from titian.screen.values.domains import has_known_suffix, looks_like_domain, quick_domain, read_domain
 from titian.screen.values.drones import guess_drone, read_drone
 from titian.screen.values.found import NOTHING, Found
 from titian.screen.values.nfts import guess_nft, read_nft
@@ -58,6 +58,7 @@ _V4: Final = (("version", "4"),)
 _QUICK: Final[Mapping[ValueKind, Callable[[str], Value | None]]] = {
     ValueKind.WALLET: quick_wallet,
     ValueKind.IP: _quick_ip,
+    ValueKind.DOMAIN: quick_domain,
     ValueKind.EMAIL: quick_mail,
     ValueKind.HASH: quick_hash,
 }

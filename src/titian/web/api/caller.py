@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.handlers import BaseRouteHandler
 
 from titian.core.access import Key, Role
 from titian.core.errors import Forbidden, InvalidInput
@@ -115,20 +113,18 @@ Called = NamedDependency[Caller]
 
 
 class Entrance:
-    """Admits calls: the guard of every route."""
+    """Admits calls, before anything else is done for them."""
 
     def __init__(self, node: Node, guard: Guard, door: Door) -> None:
         self._node = node
         self._guard = guard
         self._door = door
 
-    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    def __call__(self, request: AnyRequest) -> None:
         """Let a call through, or raise what is wrong with it, before anything of it is read."""
-        # Litestar hands a request to the guards of handlers for HTTP.
-        request: AnyRequest = connection  # type: ignore[assignment]
         _check_text(request)
         _check_media(request)
-        needs: Needs = handler.opt["needs"]
+        needs: Needs = request.route_handler.opt["needs"]
         if needs.opened:
             return
         caller = self._caller(request)
@@ -187,13 +183,14 @@ def _check_text(request: AnyRequest) -> None:
 
 
 def _check_media(request: AnyRequest) -> None:
-    accept = ", ".join(request.headers.getall("accept", []))
+    headers = request.headers
+    accept = ", ".join(headers.getall("accept", []))
     if accept and not any(_wanted(part) for part in accept.split(",")):
         raise NotAcceptable("This endpoint speaks application/json only.")
-    length = request.headers.get("content-length", "")
-    bodied = request.headers.get("transfer-encoding") is not None or length not in {"", "0"}
-    if bodied and request.method not in _SAFE:
-        kind, _, rest = request.headers.get("content-type", "").partition(";")
+    if request.method in _SAFE:
+        return
+    if headers.get("transfer-encoding") is not None or headers.get("content-length", "") not in {"", "0"}:
+        kind, _, rest = headers.get("content-type", "").partition(";")
         if kind.strip().lower() not in _TYPES or ("charset" in rest.lower() and "utf-8" not in rest.lower()):
             raise UnsupportedMediaType("The body has to be application/json in UTF-8.")
 
