@@ -7,7 +7,7 @@ still holds the value is answered. So nothing that was recalled, has expired or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -147,9 +147,10 @@ class Screen:
             self._exact(indexes, read, found, how)
             self._near(indexes, asked, read, found, how)
         held = self._log.held(viewer, {one.number for some in found for one in some})
+        values = {number: list(of_object(one.said)) for number, one in held.items()}
         benign = self.benign([one.values[0] for one in read])
         for question, one, candidates, lists in zip(asked, read, found, benign, strict=True):
-            hits = [hit for each in candidates if (hit := _hit(each, held.get(each.number), how)) is not None]
+            hits = [hit for each in candidates if (hit := _hit(each, held.get(each.number), values, how)) is not None]
             hits.sort(key=lambda hit: (_ORDER[hit.match], -_weight(hit), hit.object))
             value = one.values[0]
             yield Screened(
@@ -226,11 +227,13 @@ def _named(hit: NameHit) -> _Candidate:
     return _Candidate(unsigned(hit.number), hit.match, hit.score, (), hit.evidence, hit.standing, hit.held.name)
 
 
-def _hit(candidate: _Candidate, held: HeldObject | None, how: How) -> Hit | None:
-    """A hit, if what is held now still has what was found."""
+def _hit(
+    candidate: _Candidate, held: HeldObject | None, values: Mapping[int, Sequence[Value]], how: How
+) -> Hit | None:  # fmt: skip
+    """A hit, if what is held now still has what was found. ``values`` are those of each object."""
     if held is None:
         return None
-    value, evidence = _still(candidate, held)
+    value, evidence = _still(candidate, held, values[candidate.number])
     if value is None:
         return None
     marking = held.marking
@@ -250,11 +253,12 @@ def _weight(hit: Hit) -> float:
     return hit.score if hit.standing is None else worth(hit.score, hit.standing, hit.evidence)
 
 
-def _still(candidate: _Candidate, held: HeldObject) -> tuple[str | None, tuple[Evidence, ...]]:
+def _still(
+    candidate: _Candidate, held: HeldObject, values: Sequence[Value]
+) -> tuple[str | None, tuple[Evidence, ...]]:  # fmt: skip
     """The value as it is held now, and what that tells; None where it is held no more."""
     if candidate.standing is not None:
         return (candidate.held if any(one.name == candidate.held for one in names_of(held.said)) else None), ()
-    values = list(of_object(held.said))
     if candidate.match is Match.NEAR:
         return next((one.canonical for one in values if one.kind is ValueKind.IMAGE), None), ()
     if not candidate.keys:

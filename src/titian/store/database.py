@@ -10,15 +10,16 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from titian.core.errors import InvalidInput, Unavailable
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 PAGE_SIZE: Final = 8192
 """Bytes of an SQLite page. Measured: segments of 64 kB read in 0.5 ms a thousand objects, with 4096 in 0.8."""
@@ -32,6 +33,8 @@ MOST_IDLE: Final = 8
 IDLE_SECONDS: Final = 30.0
 """And for how long at least."""
 BUSY_SECONDS: Final = 30
+MOST_REMEMBERED: Final = 256
+"""Names under which a connection remembers what it read, at most: who presents many wrong keys fills them."""
 CHECK: Final = "Try again; `titian check` tells more."
 """What to do when a database does not answer."""
 
@@ -71,6 +74,11 @@ class Transaction(Protocol):
         """Insert many rows in the quickest way the backend has."""
         ...
 
+    def kept(self, name: Hashable, read: Callable[[Transaction], T]) -> T:
+        """What ``read`` finds in this snapshot, under a name. Where the backend tells cheaply that nothing at all was
+        committed since, it is what was found then: for what every answer needs. Not to be changed."""
+        ...
+
 
 class Guard(Protocol):
     """What is done at both ends of every write transaction of a database."""
@@ -92,6 +100,10 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """A read-only :class:`Transaction`, from this thread's own connection."""
+        ...
+
+    def reading_once(self) -> AbstractContextManager[Transaction]:
+        """The same for a single statement, which is a snapshot by itself."""
         ...
 
     def writing(self) -> AbstractContextManager[Transaction]:
@@ -137,17 +149,24 @@ def without_password(url: str) -> str:
     return f"{scheme}://{shown}" if found and "@" not in shown else "…"
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that remembers what was read over it, as long as nothing is committed anywhere."""
+
+    version = -1
+    remembered: dict[Hashable, Any]
+
+
 class Pool:
     """Connections that wait for who needs one, opened when there is none; the last that came back goes out first, for
     its cache is warm. Any thread may use it."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], _Connection]) -> None:
         self._connect = connect
-        self._idle: list[tuple[sqlite3.Connection, float]] = []
+        self._idle: list[tuple[_Connection, float]] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def take(self) -> sqlite3.Connection:
+    def take(self) -> _Connection:
         """One of the connections, the caller's own until it gives it back. Raises :class:`Unavailable` once they are
         closed."""
         with self._lock:
@@ -157,7 +176,7 @@ class Pool:
                 return self._idle.pop()[0]
         return self._connect()
 
-    def give(self, connection: sqlite3.Connection) -> None:
+    def give(self, connection: _Connection) -> None:
         """Give back one that was taken."""
         with self._lock:
             kept = not self._closed and len(self._idle) < MOST_IDLE
@@ -213,21 +232,45 @@ class _SqliteTransaction:
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         self.connection.executemany(insertion(table, tuple(columns)), rows)
 
+    def kept(self, name: Hashable, read: Callable[[Transaction], T]) -> T:
+        return read(self)  # what this transaction changed is no one else's yet
+
+
+class _Reading(_SqliteTransaction):
+    """A transaction on a connection that never writes."""
+
+    connection: _Connection
+
+    def kept(self, name: Hashable, read: Callable[[Transaction], T]) -> T:
+        # Of the snapshot, and otherwise after each commit of another connection. Cheap: no page is read.
+        version = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self.connection.version or len(self.connection.remembered) >= MOST_REMEMBERED:
+            self.connection.version, self.connection.remembered = version, {}
+        remembered = self.connection.remembered
+        if name not in remembered:
+            remembered[name] = read(self)
+        found: T = remembered[name]
+        return found
+
 
 class _Snapshot:
     """A read-only snapshot on a connection of a pool. Every answer takes some: a class costs half of a generator."""
 
-    def __init__(self, pool: Pool) -> None:
+    _connection: _Connection
+
+    def __init__(self, pool: Pool, *, begin: bool = True) -> None:
         self._pool = pool
+        self._begin = begin
 
     def __enter__(self) -> Transaction:
         self._connection = self._pool.take()
         try:
-            self._connection.execute("BEGIN")
+            if self._begin:
+                self._connection.execute("BEGIN")
         except BaseException:
             self._pool.give(self._connection)
             raise
-        return _SqliteTransaction(self._connection)
+        return _Reading(self._connection)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
@@ -264,7 +307,7 @@ class SqliteDatabase:
         self._connect(WRITE_CACHE_KB).close()
         return sqlite3.connect(self.path, timeout=BUSY_SECONDS)
 
-    def _connect(self, cache_kb: int) -> sqlite3.Connection:
+    def _connect(self, cache_kb: int) -> _Connection:
         try:
             if self._create and not self.path.exists():
                 # Intelligence, digests of keys and the node's secret: for this user only, and so its WAL.
@@ -274,12 +317,13 @@ class SqliteDatabase:
                     f"The database file {self.path} is missing.",
                     advice="Restore it from a backup; nothing is made anew.",
                 )
-            connection = sqlite3.connect(
+            connection: _Connection = sqlite3.connect(
                 self.path,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
+                factory=_Connection,
             )
             connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
             connection.execute("PRAGMA journal_mode=WAL")
@@ -298,6 +342,10 @@ class SqliteDatabase:
     def reading(self) -> AbstractContextManager[Transaction]:
         """A read-only snapshot."""
         return _Snapshot(self._readers)
+
+    def reading_once(self) -> AbstractContextManager[Transaction]:
+        """The same for a single statement, which is a snapshot by itself."""
+        return _Snapshot(self._readers, begin=False)
 
     @contextmanager
     def writing(self, *, guarded: bool = True) -> Iterator[Transaction]:

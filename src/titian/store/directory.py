@@ -27,7 +27,7 @@ from titian.store.acts import record
 from titian.store.database import Transaction
 from titian.store.ledger import enter
 from titian.store.log import objects as objects_of
-from titian.store.registry import add_collection
+from titian.store.registry import add_collection, list_collections
 from titian.store.store import Store
 
 OnChange = Callable[[Transaction, Directory, Directory], None]
@@ -65,10 +65,10 @@ class DirectoryStore:
 
     def reading(self, tx: Transaction) -> Reading:
         """Return the directory with the objects it was read from; kept until the collection changes."""
-        row = tx.one("SELECT num, generation FROM collections WHERE kind = ?", Kind.DIRECTORY.value)
-        if row is None:
+        held = next((one for one in list_collections(tx) if one.kind is Kind.DIRECTORY), None)
+        if held is None:
             return read_directory(self.own, ())
-        state = (int(row[0]), int(row[1]))
+        state = (held.num, held.generation)
         cached = self._cached
         if tx in self._changing:
             return self._following.get(tx) or self._load(tx, state[0])

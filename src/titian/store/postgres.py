@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from titian.core.errors import InvalidInput, Unavailable
-from titian.store.database import CHECK, Row, Transaction, insertion, without_password
+from titian.store.database import CHECK, Row, T, Transaction, insertion, without_password
 
 
 @lru_cache(maxsize=512)
@@ -102,6 +102,9 @@ class _PostgresTransaction:
 
     def using(self, index: str) -> str:
         return ""
+
+    def kept(self, name: Hashable, read: Callable[[Transaction], T]) -> T:
+        return read(self)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         if len(rows) < COPY_FROM:
@@ -201,6 +204,10 @@ class PostgresDatabase:
         """A read-only snapshot, from this thread's own connection."""
         with self._transaction("reader", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
             yield tx
+
+    def reading_once(self) -> AbstractContextManager[Transaction]:
+        """The same: only with its first statement it is known whether the server is still there."""
+        return self.reading()
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:

@@ -75,7 +75,11 @@ def _collection(row: Row) -> Collection:
 
 def list_collections(tx: Transaction) -> list[Collection]:
     """Every collection, in the order of creation (TAXII 2.1 section 3.3: a consistent order)."""
-    return [_collection(row) for row in tx.all(f"{_COLLECTION} ORDER BY num")]
+    return list(tx.kept("collections", _collections))
+
+
+def _collections(tx: Transaction) -> tuple[Collection, ...]:
+    return tuple(_collection(row) for row in tx.all(f"{_COLLECTION} ORDER BY num"))
 
 
 def find_collection(tx: Transaction, reference: str) -> Collection | None:
@@ -153,8 +157,12 @@ def list_keys(tx: Transaction) -> list[Key]:
 
 def find_key(tx: Transaction, ident: str) -> Key | None:
     """Find a key by its public id."""
-    row = tx.one(f"{_KEY} WHERE id = ?", ident)
-    return None if row is None else _key(row)
+
+    def read(tx: Transaction) -> Key | None:
+        row = tx.one(f"{_KEY} WHERE id = ?", ident)
+        return None if row is None else _key(row)
+
+    return tx.kept(("key", ident), read)
 
 
 def add_key(tx: Transaction, key: Key) -> None:

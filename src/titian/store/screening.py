@@ -45,7 +45,7 @@ class ScreeningLog:
     def scopes(self, viewer: Viewer) -> tuple[Scope, ...]:
         """What a viewer's questions are answered from, and where the logs of each end now."""
         for _ in range(2):
-            with self._store.reading() as tx:
+            with self._store.reading_once() as tx:
                 every = list_collections(tx)
             places, due = places_of(every, viewer, EVERYTHING, self._store.clock())
             if not due:

@@ -50,6 +50,10 @@ class Store:
         """A read-only snapshot."""
         return self.database.reading()
 
+    def reading_once(self) -> AbstractContextManager[Transaction]:
+        """The same for a single statement."""
+        return self.database.reading_once()
+
     def writing(self) -> AbstractContextManager[Transaction]:
         """A write transaction, durable when the block ends."""
         return self.database.writing()

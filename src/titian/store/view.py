@@ -246,7 +246,7 @@ class Partners:
         ident = key_id(key)
         if ident is None:
             return None
-        with self._store.reading() as tx:
+        with self._store.reading_once() as tx:
             held = find_key(tx, ident)
         if held is None or not matches(key, held.digest) or held.revoked is not None:
             return None

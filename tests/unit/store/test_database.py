@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,17 @@ import pytest
 
 from titian.core.errors import InvalidInput, Unavailable
 from titian.store import database as module
-from titian.store.database import MOST_IDLE, PAGE_SIZE, Database, Pool, open_database, savepoint, without_password
+from titian.store.database import (
+    MOST_IDLE,
+    MOST_REMEMBERED,
+    PAGE_SIZE,
+    Database,
+    Pool,
+    Transaction,
+    open_database,
+    savepoint,
+    without_password,
+)
 from titian.store.postgres import PerThread
 
 SECRET = "p4ss-w0rd"
@@ -220,6 +230,59 @@ def test_a_reader_sees_one_snapshot(database: Database) -> None:
     assert numbers(database) == [1]
 
 
+def counted(tx: Transaction) -> int:
+    found = tx.one("SELECT count(*) FROM t")
+    assert found is not None
+    return int(found[0])
+
+
+def test_what_is_kept_is_what_a_snapshot_holds(database: Database) -> None:
+    """Law 1: an answer after a change never comes from before it, whoever made the change."""
+    other = open_database(database.url)
+    try:
+        for number in range(1, 4):
+            with database.reading() as tx:
+                assert tx.kept("count", counted) == number - 1
+                with other.writing() as beside:
+                    beside.run("INSERT INTO t VALUES (?)", number)
+                assert tx.kept("count", counted) == number - 1, "still this snapshot"
+                assert tx.kept("count again", counted) == number - 1
+            with database.reading_once() as tx:
+                assert tx.kept("count", counted) == number
+            with database.reading() as tx:
+                assert tx.kept("count", counted) == number
+        with database.writing() as tx:
+            assert tx.kept("count", counted) == 3
+            tx.run("INSERT INTO t VALUES (4)")
+            assert tx.kept("count", counted) == 4, "a writer sees what it wrote"
+        with suppress(ZeroDivisionError), database.writing() as tx:
+            tx.run("INSERT INTO t VALUES (5)")
+            assert tx.kept("count", counted) == 5
+            raise ZeroDivisionError
+        with database.reading_once() as tx:
+            assert tx.kept("count", counted) == 4, "what was undone is in no answer"
+    finally:
+        other.close()
+
+
+def test_what_is_kept_is_read_once_and_bounded(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}", create=True)
+    asked: list[int] = []
+
+    def ask(number: int) -> None:
+        with database.reading_once() as tx:
+            tx.kept(("key", number), lambda _: asked.append(number))
+
+    for _ in range(3):
+        ask(1)
+    assert asked == [1]
+    for number in range(2 * MOST_REMEMBERED):
+        ask(number)
+    with database.reading() as tx:
+        assert len(cast(Any, tx).connection.remembered) <= MOST_REMEMBERED
+    database.close()
+
+
 class Connection:
     closed = False
 
@@ -234,27 +297,29 @@ def test_who_needs_a_connection_gets_the_last_that_came_back() -> None:
         made.append(Connection())
         return made[-1]
 
-    pool = Pool(connect)
-    with pool.lent() as one:
-        with pool.lent() as other:
-            assert one is not other
-        with pool.lent() as again:
-            assert again is other
-    with pool.lent() as last:
-        assert last is one
-        pool.close()
-        assert other.closed, "those that nobody has are closed at once"
-        assert not one.closed
+    pool: Any = Pool(connect)
+    one, other = pool.take(), pool.take()
+    assert one is not other
+    pool.give(other)
+    assert pool.take() is other
+    pool.give(other)
+    pool.give(one)
+    assert pool.take() is one
+    pool.close()
+    assert other.closed, "those that nobody has are closed at once"
+    assert not one.closed
+    pool.give(one)
     assert one.closed, "and the others when they come back"
-    with pytest.raises(Unavailable, match="closed"), pool.lent():
-        pass
+    with pytest.raises(Unavailable, match="closed"):
+        pool.take()
     assert len(made) == 2
 
 
 def test_few_connections_are_kept_that_nobody_uses() -> None:
     pool = Pool(lambda: cast(Any, Connection()))
-    with ExitStack() as stack:
-        lent: list[Any] = [stack.enter_context(pool.lent()) for _ in range(MOST_IDLE + 3)]
+    lent: list[Any] = [pool.take() for _ in range(MOST_IDLE + 3)]
+    for each in lent:
+        pool.give(each)
     assert sum(one.closed for one in lent) == 3
     pool.close()
     assert all(one.closed for one in lent)

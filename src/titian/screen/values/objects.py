@@ -18,7 +18,7 @@ from titian.screen.values.misp import misp_values
 from titian.screen.values.nfts import nft_value
 from titian.screen.values.patterns import comparisons
 from titian.screen.values.people import name_value
-from titian.screen.values.reading import read_value
+from titian.screen.values.reading import read_value, read_values
 from titian.screen.values.text import text_value, tidied
 
 Json = Mapping[str, Any]
@@ -94,7 +94,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _read(value: Any, kind: ValueKind | None) -> Iterator[Value]:
     for text in _strings(value):
-        yield from read_value(text, kind).values
+        yield from read_values((text,), kind)[0].values
 
 
 def _texts(value: Any) -> Iterator[Value]:
