@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from titian.core.screening import HeldName, ValueKind
 from titian.screen.names import customs, japanese
 from titian.screen.names.parts import take_apart, together
-from titian.screen.names.sounds import RULES, heard
+from titian.screen.names.sounds import RULES, heard, kin
 from titian.screen.names.sounds import keys as keys_of
 
 Ints = NDArray[np.integer[Any]]
@@ -123,13 +123,15 @@ def words_of(words: Sequence[tuple[str, bool]]) -> Segment:
     texts = [text.encode() for text, _ in words]
     heards = [heard(text, bare) for text, bare in words]
     keys = [keys_of(sound) for sound in heards]
-    sounding = [sound.encode("ascii", "replace") for sound in heards]
+    sounding, kins = ([text.encode("ascii", "replace") for text in some] for some in (heards, map(kin, heards)))
     found: Segment = {
         "texts": np.frombuffer(b"".join(texts), np.uint8),
         "text_starts": _starts(map(len, texts)),
         "bare": np.array([bare for _, bare in words], np.uint8),
         "heards": np.frombuffer(b"".join(sounding), np.uint8),
         "heard_starts": _starts(map(len, sounding)),
+        "kins": np.frombuffer(b"".join(kins), np.uint8),
+        "kin_starts": _starts(map(len, kins)),
     }
     for name, of in (
         ("sound", [one.open for one in keys]),

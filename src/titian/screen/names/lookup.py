@@ -23,8 +23,7 @@ from titian.screen.names.build import FORMS, PART_BITS, Segment, grams, key
 from titian.screen.names.parts import Name, Part, Word, together
 from titian.screen.names.score import LEAST, Likeness, likeness, sounds_alike, weight
 from titian.screen.names.scripts import Script
-from titian.screen.names.sounds import heard
-from titian.screen.names.sounds import keys as keys_of
+from titian.screen.names.sounds import heard, keys_with
 
 _PARTS: Final = tuple(Part)
 _MASK: Final = (1 << PART_BITS) - 1
@@ -43,6 +42,7 @@ SCORED: Final = 48
 _REMEMBERED: Final = 4_096
 _KEPT: Final = 2_000_000
 """Rows of words that were asked for lately and are kept at hand: 16 MB."""
+_FIRST: Final = np.ones(1, np.bool_)
 _decode: Final = msgspec.msgpack.Decoder(HeldName).decode
 
 
@@ -58,6 +58,10 @@ class Lookup:
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
+        # The vocabulary as text, and of what is read most, how words sound, each word: mapped bytes are much slower.
+        self._texts = {name: segment[f"{name}s"].tobytes().decode("ascii") for name in ("text", "kin", "heard")}
+        self._heard = np.array(self._strings("heard", np.arange(len(segment["bare"]))), object)
+        del self._texts["heard"]
         self._like: OrderedDict[tuple[str, bool], Like] = OrderedDict()
         self._kept = 0
         self._some_bare = bool(segment["bare"].any())
@@ -121,9 +125,9 @@ class Lookup:
         return word
 
     def _strings(self, name: str, at: NDArray[Any]) -> list[str]:
-        """Return what is written of words (``text``), or how they sound (``heard``)."""
-        starts, data = self._segment[f"{name}_starts"], self._segment[f"{name}s"].data
-        return [str(data[a:b], "ascii") for a, b in zip(starts[at].tolist(), starts[at + 1].tolist(), strict=True)]
+        """Return what is written of words (``text``), or further keys of how they sound (``kin``)."""
+        starts, texts = self._segment[f"{name}_starts"], self._texts[name]
+        return [texts[a:b] for a, b in zip(starts[at].tolist(), starts[at + 1].tolist(), strict=True)]
 
     # Like words
 
@@ -153,7 +157,7 @@ class Lookup:
             kin = np.concatenate([self._of("bones", keys.bones), self._of("coarse", keys.coarse)])
             like[0] = np.concatenate([like[0], kin[self._segment["bare"][kin] != word.bare][: 2 * _NEAREST]])
         words = np.unique(np.concatenate(like))
-        heards = self._strings("heard", words)
+        heards = self._heard[words].tolist()
         near = process.extract(
             sound, heards, scorer=OSA.normalized_similarity, processor=None, limit=_NEAREST,
             score_cutoff=0.3 if word.bare else 0.5,
@@ -162,8 +166,11 @@ class Lookup:
         found = words[chosen]
         bares = self._segment["bare"][found].tolist()
         scored = []
-        for at, number, text, bare in zip(chosen, found.tolist(), self._strings("text", found), bares, strict=True):
-            alike = sounds_alike(word.text, word.bare, keys, text, bool(bare), keys_of(heards[at]))
+        for at, number, text, kinds, bare in zip(
+            chosen, found.tolist(), self._strings("text", found), self._strings("kin", found), bares, strict=True
+        ):
+            other = keys_with(heards[at], *kinds.split(" "))
+            alike = sounds_alike(word.text, word.bare, keys, text, bool(bare), other)
             if alike >= LEAST:
                 scored.append((number, alike))
         scored.sort(key=lambda one: one[1])
@@ -205,14 +212,17 @@ class Lookup:
             total += end - start
         if not taken:
             return np.empty(0, np.uint32)
-        entries = np.sort(np.concatenate(taken))
+        # Stable: each list is in order already, and short numbers are sorted by their digits.
+        entries = np.concatenate(taken).astype(np.uint16 if len(self._segment["bare"]) <= 1 << 16 else np.uint32)
+        entries.sort(kind="stable")
         for least in (4, 3, 2, 1):
             # In order, a word that shares so many stands that many places after itself.
             words = entries[least - 1 :][entries[least - 1 :] == entries[: len(entries) - least + 1]]
-            words = words[np.flatnonzero(np.diff(words, prepend=words[:1] + 1))] if least > 1 else words
+            if least > 1 and len(words):
+                words = words[np.concatenate([_FIRST, words[1:] != words[:-1]])]
             if len(words) >= _SOME or least <= (2 if len(taken) > 3 else 1):
                 break
-        found: NDArray[Any] = words[:_MANY]
+        found: NDArray[Any] = words[:_MANY].astype(np.uint32)
         return found
 
     # Rows

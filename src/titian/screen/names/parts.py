@@ -19,7 +19,7 @@ import msgspec
 from titian.core.screening import ValueKind
 from titian.screen.names import customs, japanese
 from titian.screen.names.scripts import Script, romanised, runs, thai_letters
-from titian.screen.names.sounds import Sounds, sounds
+from titian.screen.names.sounds import Sounds, single, sounds
 
 LONGEST: Final = 400
 """Characters of a name that are read; what comes after them is left out."""
@@ -61,10 +61,9 @@ class Name(msgspec.Struct, frozen=True):
 
 def together(words: tuple[Word, ...]) -> str:
     """Return how words sound with nothing between them; the e is an a."""
-    return _DOUBLES.sub(r"\1", "".join(sounds(customs.ONE.get(text, text), bare).open for text, bare, _ in words))
+    return single("".join(sounds(customs.ONE.get(text, text), bare).open for text, bare, _ in words))
 
 
-_DOUBLES: Final = re.compile(r"(.)\1+")
 _APART: Final = re.compile(r"[^\w\-/.'’‘ʿʾʼ`´\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0eff]+")
 _APOSTROPHES: Final = re.compile(r"['’‘ʿʾʼ`´]")
 _SIMPLE: Final = re.compile(r"[a-z0-9 ]*$")

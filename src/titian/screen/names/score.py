@@ -246,7 +246,7 @@ def sounds_alike(a: str, a_bare: bool, one: Sounds, b: str, b_bare: bool, other:
     if letters < sound:
         letters = max(letters, JaroWinkler.normalized_similarity(a, b) - 0.12)
     found = 0.5 * sound + 0.2 * letters + 0.3 * bones
-    if len(one.coarse) >= 4 and one.coarse == other.coarse:
+    if 4 <= len(one.bones) == len(other.bones) and one.coarse == other.coarse:
         found = max(found, 0.8)
     if min(len(a), len(b)) <= 3:
         found -= 0.1
@@ -254,10 +254,10 @@ def sounds_alike(a: str, a_bare: bool, one: Sounds, b: str, b_bare: bool, other:
 
 
 def _bare_alike(one: Sounds, bare: bool, other: Sounds, other_bare: bool) -> float:
-    sound, _, _, bones, coarse = one
-    other_sound, _, _, other_bones, other_coarse = other
+    sound, _, _, bones = one
+    other_sound, _, _, other_bones = other
     near = max(OSA.normalized_similarity(bones, other_bones),
-               OSA.normalized_similarity(coarse, other_coarse) - 0.04)  # fmt: skip
+               OSA.normalized_similarity(one.coarse, other.coarse) - 0.04)  # fmt: skip
     if bare and other_bare:
         return 0.5 * near + 0.5 * OSA.normalized_similarity(sound, other_sound)
     fits = admits(sound, other_sound) if bare else admits(other_sound, sound)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from titian.screen.folders import sync_folder
 
 MAGIC: Final = b"TITIANNM"
-VERSION: Final = 1
+VERSION: Final = 2
 _HEAD: Final = struct.Struct("<8sIIQ16s")
 _ALIGN: Final = 64
 Arrays = Mapping[str, NDArray[Any]]

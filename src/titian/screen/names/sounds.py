@@ -79,8 +79,11 @@ class Sounds(NamedTuple):
     """The same with the letters that stand for one another between languages joined: j and y, c and k, w and v."""
     bones: str
     """The consonants, after a mark for a first vowel."""
-    coarse: str
-    """Classes of consonants."""
+
+    @property
+    def coarse(self) -> str:
+        """Classes of consonants: as many as there are bones."""
+        return self.bones.translate(_COARSE)
 
 
 @lru_cache(16384)
@@ -89,6 +92,7 @@ def sounds(text: str, bare: bool = False) -> Sounds:
     return keys(heard(text, bare))
 
 
+@lru_cache(4096)
 def heard(text: str, bare: bool) -> str:
     """Return how a word sounds, with e as it is: :func:`keys` makes all keys from that."""
     sound = text
@@ -102,20 +106,39 @@ def heard(text: str, bare: bool) -> str:
 
 def keys(sound: str) -> Sounds:
     """Return the keys of a word from how it sounds."""
-    opened = sound.replace("e", "a")
+    alike, _, bones = kin(sound).partition(" ")
+    return keys_with(sound, alike, bones)
+
+
+def keys_with(sound: str, alike: str, bones: str) -> Sounds:
+    """Return the same where those that take long to make are known: with :func:`kin`."""
+    return Sounds(sound.replace("e", "i"), sound.replace("e", "a"), alike, bones)
+
+
+def kin(sound: str) -> str:
+    """Return the keys ``alike`` and ``bones`` of a word from how it sounds, a space between them."""
     first = "a" if sound[:1] in VOWELS else sound[:1]
     bones = sound[1:].translate(_NO_VOWELS)
     if len(bones) > 1 and bones[-1] == "h":
         bones = bones[:-1]
-    bones = first + bones
-    return Sounds(sound.replace("e", "i"), opened, _alike(opened), bones, bones.translate(_COARSE))
+    return f"{_alike(sound.replace('e', 'a'))} {first}{bones}"
 
 
 def _alike(opened: str) -> str:
     joined = opened.replace("ts", "s").translate(_ALIKE)
     if "y" in joined or "i" in joined:
         joined = _GLIDES.sub("", joined)
-    return _DOUBLES.sub(r"\1", joined)
+    return single(joined)
+
+
+def single(text: str) -> str:
+    """Return a text with each letter that is doubled once."""
+    return _DOUBLES.sub(_first, text)
+
+
+def _first(found: re.Match[str]) -> str:
+    # A function: a template such as \1 is looked at anew in each call.
+    return found[1]
 
 
 def admits(bare: str, voiced: str) -> bool:
