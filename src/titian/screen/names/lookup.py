@@ -99,7 +99,7 @@ class Lookup:
             about = int(self._segment["row_about"][row])
             if kind is not None and (kind is ValueKind.ORGANISATION) is not bool(about & 1):
                 continue
-            alike = likeness(name, self._name(row, about))
+            alike = likeness(name, self._name(row, about), threshold)
             if alike.score >= threshold:
                 yield int(self._segment["row_entry"][row]), row, alike
 

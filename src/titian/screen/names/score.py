@@ -80,8 +80,8 @@ def laid(one: Name, other: Name) -> Laid:
     )  # fmt: skip
 
 
-def likeness(one: Name, other: Name) -> Likeness:
-    """Return how alike two names are."""
+def likeness(one: Name, other: Name, least: float = 0.0) -> Likeness:
+    """Return how alike two names are. How they match is told only from the score ``least`` on: it takes as long."""
     if not one.words or not other.words:
         return Likeness(1.0 if one.plain == other.plain else 0.0, Match.EXACT)
     if one.plain == other.plain:
@@ -93,7 +93,7 @@ def likeness(one: Name, other: Name) -> Likeness:
         score = max(score, _run_together(a, b))
     if ValueKind.ORGANISATION in (a.kind, b.kind) and a.form and b.form and a.form != b.form:
         score *= 0.75
-    return Likeness(min(score, 1.0), _match(a, b, crossing))
+    return Likeness(min(score, 1.0), _match(a, b, crossing) if score >= least else Match.NEAR)
 
 
 def _match(a: Name, b: Name, crossing: bool) -> Match:
