@@ -45,6 +45,11 @@ class Viewer(msgspec.Struct, frozen=True):
         key = self.key
         return key is None or (key.party is None and key.collection is None and key.role is Role.ADMIN)
 
+    @property
+    def is_party(self) -> bool:
+        """Whether it is another party, which sees what is released to it, and as long as its agreements hold."""
+        return self.key is not None and self.key.party is not None
+
     def sees(self, collection: Collection, at: int) -> bool:
         """Whether the viewer may read a collection at an instant in microseconds."""
         return self.is_organisation or (self.key is not None and self.key.reads(collection, at))

@@ -46,12 +46,19 @@ class ScreeningLog:
         """What a viewer's questions are answered from, and where the logs of each end now."""
         for _ in range(2):
             with self._store.reading_once() as tx:
-                every = list_collections(tx)
-            places, due = places_of(every, viewer, EVERYTHING, self._store.clock())
-            if not due:
-                return tuple(_scope(place.scope, every) for place in places)
+                # Only for a party does it depend on the time what it sees.
+                found = self._scopes(tx, viewer) if viewer.is_party else tx.kept(
+                    ("scopes", viewer.key and viewer.key.id), lambda tx: self._scopes(tx, viewer))  # fmt: skip
+            if found is not None:
+                return found
             self._end()
         raise Unavailable("What has ended is being taken out.", advice="Try again in a moment.")
+
+    def _scopes(self, tx: Transaction, viewer: Viewer) -> tuple[Scope, ...] | None:
+        """None while something has ended that is still there."""
+        every = list_collections(tx)
+        places, due = places_of(every, viewer, EVERYTHING, self._store.clock())
+        return None if due else tuple(_scope(place.scope, every) for place in places)
 
     def since(self, scope: int, upto: Mapping[str, int], most: int) -> Batch:
         """What came into a scope behind ``upto``, the oldest first, about ``most`` objects of it."""

@@ -33,6 +33,12 @@ def credentials(header: str) -> tuple[str, str | None] | None:
     return (key, name) if colon else None
 
 
+def header_lines(request: Request[Any, Any, Any], name: bytes) -> list[str]:
+    """Every value of a header, by its name in small letters. For what each request is asked: all headers of one as a
+    mapping take longer to make than its key to check."""
+    return [value.decode("latin-1") for found, value in request.scope["headers"] if found == name]
+
+
 class Door:
     """Admit a request, or say why not."""
 
@@ -50,17 +56,17 @@ class Door:
         seconds = self._requests.take(view.reader.id)
         if seconds:
             raise TooMany("This key makes too many requests.", seconds)
-        accept = request.headers.getall("accept", [])
-        if taxii and accept and not acceptable(", ".join(accept)):
+        accept = header_lines(request, b"accept") if taxii else []
+        if accept and not acceptable(", ".join(accept)):
             raise NotAcceptable(f"This endpoint speaks {MEDIA_TYPE} only.")
         request.scope["state"]["reader"] = view.reader.name
         return view
 
     def _authenticate(self, request: Request[Any, Any, Any]) -> PartnerView:
-        header = request.headers.get("authorization")
-        if header is None:
+        given = header_lines(request, b"authorization")
+        if not given:
             raise Unauthorized("This node answers only to a key.", advice="Send it as HTTP Basic or Bearer.")
-        presented = credentials(header)
+        presented = credentials(given[0])
         view = None if presented is None else self._node.partners.view(*presented)
         if view is not None:
             return view

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -16,7 +17,7 @@ from titian.core.people import PERMISSIONS, Actor, Duty, Permission, Session, pe
 from titian.core.search import ORGANISATION, Viewer
 from titian.node import Node
 from titian.store.view import PartnerView
-from titian.web.access import Door
+from titian.web.access import Door, header_lines
 from titian.web.console.guard import HEADER, AnyRequest, Forged, Guard, check_origin
 from titian.web.errors import NotAcceptable, UnsupportedMediaType
 from titian.web.jobs import OF_KEY
@@ -135,7 +136,7 @@ class Entrance:
     def _caller(self, request: AnyRequest) -> Caller:
         if request.method not in _SAFE:
             check_origin(request)
-        if request.headers.get("authorization") is not None:
+        if header_lines(request, b"authorization"):
             return of_key(self._door.admit(request, taxii=False))
         analyst = self._guard.analyst(request)
         if request.method not in _SAFE and not analyst.owns(request.headers.get(HEADER, "")):
@@ -172,7 +173,9 @@ def provide_caller(request: AnyRequest, node: NamedDependency[Node]) -> Caller:
 
 def _check_text(request: AnyRequest) -> None:
     """Refuse text that no database and no answer can hold."""
-    query = unquote_to_bytes(request.scope["query_string"])
+    query = request.scope["query_string"]
+    if b"%" in query:
+        query = unquote_to_bytes(query)
     try:
         query.decode("utf-8")
         request.scope["path"].encode("utf-8")
@@ -183,16 +186,20 @@ def _check_text(request: AnyRequest) -> None:
 
 
 def _check_media(request: AnyRequest) -> None:
-    headers = request.headers
-    accept = ", ".join(headers.getall("accept", []))
-    if accept and not any(_wanted(part) for part in accept.split(",")):
+    if not _accepted(", ".join(header_lines(request, b"accept"))):
         raise NotAcceptable("This endpoint speaks application/json only.")
     if request.method in _SAFE:
         return
+    headers = request.headers
     if headers.get("transfer-encoding") is not None or headers.get("content-length", "") not in {"", "0"}:
         kind, _, rest = headers.get("content-type", "").partition(";")
         if kind.strip().lower() not in _TYPES or ("charset" in rest.lower() and "utf-8" not in rest.lower()):
             raise UnsupportedMediaType("The body has to be application/json in UTF-8.")
+
+
+@lru_cache(256)
+def _accepted(accept: str) -> bool:
+    return not accept or any(_wanted(part) for part in accept.split(","))
 
 
 def _wanted(part: str) -> bool:

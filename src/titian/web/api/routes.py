@@ -13,7 +13,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.response.base import ASGIResponse
 
 from titian.node import Node
-from titian.web.access import Door
+from titian.web.access import Door, header_lines
 from titian.web.api.answer import JsonAnswer
 from titian.web.api.caller import Entrance, Needs, provide_caller
 from titian.web.api.paging import paging_for
@@ -58,7 +58,7 @@ def api_router(node: Node, guard: Guard, door: Door) -> Router:
         # Before anything of the request is read. Not as a guard: for each of these the framework copies the handler.
         # A key is read in a tenth of a millisecond, as for TAXII; that a person was seen may have to be written, and
         # that can wait for others.
-        if request.headers.get("authorization") is not None:
+        if header_lines(request, b"authorization"):
             entrance(request)
         else:
             await asyncio.to_thread(entrance, request)
