@@ -58,6 +58,8 @@ VIEWS: dict[str, str] = {
 LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("titian", "titian.*"): "a public name is loaded when it is used: the command line is in here too",
     ("titian.cli", "titian.cli.*"): "a verb is loaded when it is called, so that `titian --help` is quick",
+    ("titian.core.stix.pattern", "antlr4.*"): "45 ms and 3 MB that only a pattern which is refused costs",
+    ("titian.core.stix.pattern", "stix2patterns.*"): "the same",
     ("titian.store.database", "titian.store.postgres"): "0.2 s and 10 MB that a node on SQLite need not pay",
     ("titian.wire.pkcs11", "pkcs11"): "an extra: only a node whose keys lie in a token needs it",
     ("titian.web.serve", "titian.web.worker"): "each worker is a fresh interpreter, told what to load",

@@ -148,10 +148,11 @@ class Screened(msgspec.Struct, frozen=True, kw_only=True):
 
 class HeldObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object as the viewer sees it: its bytes decoded, when it came here, from whom (a name), into which collection
-    (an id), and how it is marked."""
+    (an id), and how it is marked. ``within`` are all collections in which the viewer sees some version of it."""
 
     id: str
     collection: str
+    within: frozenset[str]
     said: dict[str, Any]
     known: int
     source: str

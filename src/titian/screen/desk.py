@@ -7,7 +7,7 @@ still holds the value is answered. So nothing that was recalled, has expired or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -110,7 +110,7 @@ class Screen:
         return done
 
     def values(
-        self, viewer: Viewer, kind: ValueKind, told: Callable[[int], object] = bool, inside: Collection[str] = ()
+        self, viewer: Viewer, kind: ValueKind, told: Callable[[int], object] = bool, inside: Set[str] = frozenset()
     ) -> list[str]:
         """Return every value of a kind that a viewer sees, in order: what a private match is about. With ``inside``,
         ids of collections, only those that are held there."""
@@ -124,7 +124,7 @@ class Screen:
                     break
                 upto = batch.upto
                 seen = self._log.held(viewer, set(batch.numbers))
-                wanted = [held.said for held in seen.values() if not inside or held.collection in inside]
+                wanted = [held.said for held in seen.values() if not inside or held.within & inside]
                 found |= {one.canonical for said in wanted for one in of_object(said) if one.kind is kind}
                 done += len(batch.numbers)
                 told(done)

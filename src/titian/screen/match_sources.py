@@ -115,7 +115,7 @@ class Sources:
             held = {
                 number: one
                 for number, one in self._log.held(ORGANISATION, numbers).items()
-                if not inside or one.collection in inside
+                if not inside or one.within & inside
             }
             for number, said, end, level in self._allowed(between, kind, held):
                 if end is not None and until is not None and end <= soonest:

@@ -43,6 +43,7 @@ from titian.core.matching import (
     Run,
     RunState,
     Terms,
+    daily,
     next_epoch,
 )
 from titian.core.matching import Wanted as Wanted
@@ -54,7 +55,6 @@ from titian.screen.desk import Screen
 from titian.screen.match_ports import Book, Offering, Quotas, Reach
 from titian.screen.match_sources import Checked, Made, Sources
 from titian.screen.private import (
-    LISTABLE,
     Asking,
     Quota,
     Random,
@@ -114,7 +114,7 @@ class Matching:
         self._turn = threading.Lock()
         self._last: tuple[str, Secret] | None = None
         self._handed: dict[str, tuple[int, int]] = {}
-        self._quota = Quota({kind: quotas.listed if kind in LISTABLE else quotas.usual for kind in MATCHED})
+        self._quota = Quota({kind: daily(kind, usual=quotas.usual, listable=quotas.listed) for kind in MATCHED})
 
     # ── offering ──────────────────────────────────────────────────────────────────────────────────────────
 

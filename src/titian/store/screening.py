@@ -92,15 +92,17 @@ class ScreeningLog:
         with self._store.reading() as tx:
             sight = _Sight(tx, self._store, viewer)
             rows = sight.latest([one - (1 << 64) if one >> 63 else one for one in numbers])
-            found = list(zip(rows.items(), map(decoded, bytes_of(tx, rows.values())), strict=True))
+            found = list(zip(rows.items(), map(decoded, bytes_of(tx, (row for row, _ in rows.values()))), strict=True))
             marks = sight.markings({one for _, said in found for one in _marks(said)})
-            sources = {one: self._source(sight.collections[one]) for one in {row.collection for (_, row), _ in found}}
+            sources = {row.collection: "" for row, _ in rows.values()}
+            sources = {num: self._source(sight.collections[num]) for num in sources}
             return {
                 number & _MASK: HeldObject(
                     id=row.id, collection=sight.collections[row.collection].id, said=said, known=row.added,
-                    source=sources[row.collection], marking=_joined(marks[one] for one in _marks(said)),
+                    within=frozenset(sight.collections[num].id for num in within), source=sources[row.collection],
+                    marking=_joined(marks[one] for one in _marks(said)),
                 )
-                for (number, row), said in found
+                for (number, (row, within)), said in found
             }  # fmt: skip
 
     def _source(self, collection: Held) -> str:
@@ -118,8 +120,8 @@ class _Sight:
         at = store.clock()
         self.collections = {one.num: one for one in list_collections(tx) if viewer.searches(one, at)}
 
-    def latest(self, hashes: Sequence[int]) -> dict[int, Found]:
-        """The entry that stands for each object, by the hash of its identifier."""
+    def latest(self, hashes: Sequence[int]) -> dict[int, tuple[Found, frozenset[int]]]:
+        """The entry that stands for each object, and the collections it is in, by the hash of its identifier."""
         found: dict[str, list[tuple[int, Found]]] = {}
         for begin in range(0, len(hashes), _AT_ONCE):
             for row in self._tx.all(
@@ -129,7 +131,10 @@ class _Sight:
             ):
                 if row[0] in self.collections:
                     found.setdefault(row[2], []).append((int(row[10]), entry(0, row[:10])))
-        return {some[0][0]: self._one_of([row for _, row in some]) for _, some in sorted(found.items())}
+        return {
+            some[0][0]: (self._one_of([row for _, row in some]), frozenset(row.collection for _, row in some))
+            for _, some in sorted(found.items())
+        }
 
     def _one_of(self, rows: Sequence[Found]) -> Found:
         if len(rows) > 1 and self._own:
@@ -143,8 +148,8 @@ class _Sight:
         """What marking definitions mean; one that is not at hand is unknown, and so reaches nobody."""
         found = {one: known for one in identifiers if (known := well_known(one)) is not None}
         others = [one for one in identifiers if one not in found]
-        rows = self.latest([self._store.log.id_hash(one) for one in others])
-        raws = {row.id: raw for row, raw in zip(rows.values(), bytes_of(self._tx, rows.values()), strict=True)}
+        rows = [row for row, _ in self.latest([self._store.log.id_hash(one) for one in others]).values()]
+        raws = {row.id: raw for row, raw in zip(rows, bytes_of(self._tx, rows), strict=True)}
         return found | {one: _meaning(one, raws.get(one)) for one in others}
 
 

@@ -142,18 +142,20 @@ def test_values_come_from_files_lines_tables_and_standard_input(
 
 
 def test_only_of_a_collection(run: Run, bridge: Bridge) -> None:
-    for peer, number in ((bridge.a, 20), (bridge.b, 20)):
+    # One that is nowhere else, and one that is held in both.
+    for peer, numbers in ((bridge.a, (20, 3)), (bridge.b, (20, 6))):
         other = peer.node.collections.add("Other")
-        raws = [json.dumps(one).encode() for one in wallets(number)]
+        raws = [json.dumps(one).encode() for one in wallets(*numbers)]
         peer.node.exchange.hold(raws, other, source="test")
-    assert offer(run, bridge, "--from", "Other")["size"] == 1
+    assert offer(run, bridge, "--from", "Other")["size"] == 2
+    assert offer(run, bridge, "--from", "Reports")["size"] == 7
     assert offer(run, bridge, "--from", "Other", "--from", "Reports")["size"] == 8
     assert ask(run, bridge, "--from", "Other", "--json").json == {
         "mode": "intersection",
-        "mine": 1,
+        "mine": 2,
         "theirs": 8,
-        "common": 1,
-        "values": [address(20)],
+        "common": 2,
+        "values": sorted([address(20), address(6)]),
     }
     assert "give values or --from" in ask(run, bridge, address(1), "--from", "Other").err
     assert ask(run, bridge, "--from", "Nowhere").status == 1

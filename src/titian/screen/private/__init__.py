@@ -12,13 +12,11 @@ from titian.screen.private.commitment import Opening, commit, holds, open_one
 from titian.screen.private.messages import Mode, Terms
 from titian.screen.private.offering import Book, Made, Serving, Step, begin, inputs, make_offer, serve
 from titian.screen.private.oprf import Key, Variant, derive_key, random_key, read_key
-from titian.screen.private.quota import LISTABLE, USUAL, Quota
+from titian.screen.private.quota import Quota
 from titian.screen.private.sodium import Random
 
 __all__ = [
     "BATCH",
-    "LISTABLE",
-    "USUAL",
     "Asking",
     "Book",
     "Found",

@@ -1,22 +1,17 @@
 """Quotas: how many values one partner may ask in a day.
 
-Private matching cannot stop a partner from asking about every phone number there is; only counting can. Kinds of which
-there are few values, or whose values can be listed, have lower quotas.
+Private matching cannot stop a partner from asking about every phone number there is; only counting can. Kinds whose
+values can be listed have lower quotas (:func:`titian.core.matching.daily`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
 from titian.core.errors import InvalidInput, Refused
-from titian.core.matching import LISTABLE as LISTABLE
 from titian.core.screening import ValueKind
-
-_USUAL: Final = 1_000_000
-_LISTABLE_USUAL: Final = 10_000
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -47,7 +42,3 @@ class Quota(msgspec.Struct, frozen=True):
                 f"{self.daily.get(kind, 0):,}.",
                 advice="Ask fewer, or agree with the partner on a higher quota.",
             )
-
-
-USUAL: Final = Quota({kind: _LISTABLE_USUAL if kind in LISTABLE else _USUAL for kind in ValueKind})
-"""The quota where nothing else is agreed."""

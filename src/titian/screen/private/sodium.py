@@ -13,9 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
-import rbcl  # type: ignore[import-untyped]
+from titian.core.errors import InvalidInput, Unavailable
 
-from titian.core.errors import InvalidInput
+try:
+    import rbcl  # type: ignore[import-untyped]
+except OSError as error:
+    raise Unavailable(
+        f"libsodium cannot be loaded: {error}.",
+        advice="It is unpacked into the temporary folder, which must allow programs: set TMPDIR to one that does.",
+    ) from error
 
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 """How many points there are: a prime (RFC 9496 section 4)."""

@@ -23,7 +23,19 @@ from titian.core.collection import Kind
 from titian.core.directory_objects import Reading
 from titian.core.errors import Forbidden, InvalidInput, NotFound, TitianError
 from titian.core.job import Job
-from titian.core.matching import LASTS, LISTABLE, MATCHED, Mode, Offer, OfferState, Outcome, Run, RunState, Wanted
+from titian.core.matching import (
+    LASTS,
+    LISTABLE,
+    MATCHED,
+    Mode,
+    Offer,
+    OfferState,
+    Outcome,
+    Run,
+    RunState,
+    Wanted,
+    daily,
+)
 from titian.core.people import Permission
 from titian.core.screening import ValueKind
 from titian.core.subscription import DAY
@@ -251,11 +263,14 @@ def _shown(
     status: int = 200,
 ) -> ASGIResponse:  # fmt: skip
     register = node.agreements.read()
-    listed = found.terms.kind in LISTABLE
+    settings = node.settings
+    quota = daily(
+        found.terms.kind, usual=settings.match_values_per_day, listable=settings.match_listable_values_per_day
+    )
     return page(
         request, analyst, "matching/offer.html", status=status, offer=found, error=error, why=why,
         own=found.person == analyst.actor.id, used=node.matches.used(found.party, found.terms.kind),
-        quota=node.settings.match_listable_values_per_day if listed else node.settings.match_values_per_day,
+        quota=quota,
         runs=[one for one in node.matches.runs(_MOST) if not one.ours and one.offer == found.id][:_SHOWN],
         **_words(analyst, node, register),
     )  # fmt: skip

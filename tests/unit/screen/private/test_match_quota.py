@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titian.core.errors import InvalidInput, Refused
+from titian.core.matching import LISTABLE, daily
 from titian.core.screening import ValueKind
-from titian.screen.private import LISTABLE, USUAL, Quota, quota
+from titian.screen.private import Quota, quota
+from titian.settings import Settings
 
 COUNTS = st.integers(0, 100)
 
@@ -26,9 +28,10 @@ def test_a_day_never_has_more_than_its_quota(most: int, used: int, asked: int) -
 
 
 def test_what_can_be_listed_has_a_lower_quota() -> None:
-    lower = {USUAL.daily[kind] for kind in LISTABLE}
-    assert max(lower) < min(count for kind, count in USUAL.daily.items() if kind not in LISTABLE)
-    assert set(USUAL.daily) == set(ValueKind)
+    usual, listable = Settings().match_values_per_day, Settings().match_listable_values_per_day
+    assert listable < usual
+    for kind in ValueKind:
+        assert daily(kind, usual=usual, listable=listable) == (listable if kind in LISTABLE else usual)
 
 
 def test_a_kind_without_a_quota_may_not_be_asked() -> None:
@@ -39,7 +42,7 @@ def test_a_kind_without_a_quota_may_not_be_asked() -> None:
 @pytest.mark.parametrize(("used", "asked"), [(-1, 1), (1, -1)])
 def test_less_than_nothing_is_refused(used: int, asked: int) -> None:
     with pytest.raises(InvalidInput):
-        USUAL.allow(ValueKind.WALLET, used=used, asked=asked)
+        Quota({ValueKind.WALLET: 10}).allow(ValueKind.WALLET, used=used, asked=asked)
 
 
 def test_the_example_holds() -> None:

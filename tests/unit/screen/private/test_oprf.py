@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,3 +160,24 @@ def test_a_random_source_that_gives_nothing_is_noticed() -> None:
 def test_the_library_leaves_no_file_behind() -> None:
     """rbcl unpacks libsodium into the temporary folder at each start of a process, and leaves it there."""
     assert not Path(rbcl._sodium._name).exists()
+
+
+def test_a_temporary_folder_without_programs_is_told(tmp_path: Path) -> None:
+    """A folder that is mounted with noexec gives this error of the loader."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import ctypes\n"
+        "def refuse(path):\n"
+        "    raise OSError(f'{path}: failed to map segment from shared object')\n"
+        "ctypes.cdll.LoadLibrary = refuse\n"
+        "from titian.core.errors import Unavailable\n"
+        "try:\n"
+        "    import titian.screen.private.sodium\n"
+        "except Unavailable as error:\n"
+        "    print(error.message, error.advice)\n",
+        "utf-8",
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)})  # fmt: skip
+    assert "libsodium cannot be loaded" in done.stdout
+    assert "TMPDIR" in done.stdout
