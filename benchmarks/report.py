@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 import psutil  # type: ignore[import-untyped]
@@ -42,9 +42,12 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return self.ratio >= self.wanted if self.sense == "≥" else self.ratio <= self.wanted
 
 
+_NOT_MEASURED: Final = "not measured"
+
+
 def missing(what: str, wanted: float | None, reason: object, *, sense: Literal["≥", "≤"] = "≥") -> Figure:
     """A row that could not be measured, with the reason in the table."""
-    return Figure(what=what, measured="not measured", wanted=wanted, sense=sense, note=_one_line(reason))
+    return Figure(what=what, measured=_NOT_MEASURED, wanted=wanted, sense=sense, note=_one_line(reason))
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -75,7 +78,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
 def page(figures: Sequence[Figure], command: str, seconds: float, *, title: str, intro: str) -> str:
     """The documentation page: how it was made, on what, the table, and what falls short."""
     short = [figure for figure in figures if figure.met is False]
-    silent = [figure for figure in figures if figure.ratio is None]
+    silent = [figure for figure in figures if figure.measured == _NOT_MEASURED]
     lines = [
         f"# {title}",
         "",
