@@ -35,6 +35,7 @@ from granian.server.common import AbstractServer  # noqa: E402
 
 import titian.cli  # noqa: E402
 import titian.node  # noqa: E402
+import titian.store.database  # noqa: E402
 
 # What a worker would import: those that take the place of a dead one have it from their supervisor.
 import titian.web.app  # noqa: E402
@@ -90,7 +91,7 @@ class Saboteur:
         """Stand between this process and its disk and clock."""
         saboteur, replace, pwrite = self, os.replace, os.pwrite
 
-        class Watched(sqlite3.Connection):
+        class Watched(titian.store.database.Connection):
             writing = False
 
             def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:
@@ -120,7 +121,7 @@ class Saboteur:
             return done
 
         os.pwrite = written
-        sqlite3.connect = partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]
+        vars(titian.store.database)["Connection"] = Watched
         os.replace = replaced
         named: dict[str, Any] = titian.node.open_node.__kwdefaults__ or {}
         named["clock"] = self.clock

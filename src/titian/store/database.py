@@ -149,7 +149,7 @@ def without_password(url: str) -> str:
     return f"{scheme}://{shown}" if found and "@" not in shown else "…"
 
 
-class _Connection(sqlite3.Connection):
+class Connection(sqlite3.Connection):
     """A connection that remembers what was read over it, as long as nothing is committed anywhere."""
 
     version = -1
@@ -160,13 +160,13 @@ class Pool:
     """Connections that wait for who needs one, opened when there is none; the last that came back goes out first, for
     its cache is warm. Any thread may use it."""
 
-    def __init__(self, connect: Callable[[], _Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
-        self._idle: list[tuple[_Connection, float]] = []
+        self._idle: list[tuple[Connection, float]] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def take(self) -> _Connection:
+    def take(self) -> Connection:
         """One of the connections, the caller's own until it gives it back. Raises :class:`Unavailable` once they are
         closed."""
         with self._lock:
@@ -176,7 +176,7 @@ class Pool:
                 return self._idle.pop()[0]
         return self._connect()
 
-    def give(self, connection: _Connection) -> None:
+    def give(self, connection: Connection) -> None:
         """Give back one that was taken."""
         with self._lock:
             kept = not self._closed and len(self._idle) < MOST_IDLE
@@ -239,7 +239,7 @@ class _SqliteTransaction:
 class _Reading(_SqliteTransaction):
     """A transaction on a connection that never writes."""
 
-    connection: _Connection
+    connection: Connection
 
     def kept(self, name: Hashable, read: Callable[[Transaction], T]) -> T:
         # Of the snapshot, and otherwise after each commit of another connection. Cheap: no page is read.
@@ -256,7 +256,7 @@ class _Reading(_SqliteTransaction):
 class _Snapshot:
     """A read-only snapshot on a connection of a pool. Every answer takes some: a class costs half of a generator."""
 
-    _connection: _Connection
+    _connection: Connection
 
     def __init__(self, pool: Pool, *, begin: bool = True) -> None:
         self._pool = pool
@@ -307,7 +307,7 @@ class SqliteDatabase:
         self._connect(WRITE_CACHE_KB).close()
         return sqlite3.connect(self.path, timeout=BUSY_SECONDS)
 
-    def _connect(self, cache_kb: int) -> _Connection:
+    def _connect(self, cache_kb: int) -> Connection:
         try:
             if self._create and not self.path.exists():
                 # Intelligence, digests of keys and the node's secret: for this user only, and so its WAL.
@@ -317,13 +317,13 @@ class SqliteDatabase:
                     f"The database file {self.path} is missing.",
                     advice="Restore it from a backup; nothing is made anew.",
                 )
-            connection: _Connection = sqlite3.connect(
+            connection: Connection = sqlite3.connect(
                 self.path,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
-                factory=_Connection,
+                factory=Connection,
             )
             connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
             connection.execute("PRAGMA journal_mode=WAL")
