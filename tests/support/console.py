@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 from litestar.testing import TestClient
@@ -18,6 +19,7 @@ from titian.node import Node, open_node
 from titian.setup import init_node
 from titian.store.people import People
 from titian.web.app import create_app
+from titian.web.console import guard
 
 PASSWORD = "correct horse battery staple"
 CHEAP = Cost(memory=64, passes=1)
@@ -112,8 +114,14 @@ def console(home: Path) -> Iterator[ConsoleBench]:
     init_node(home, name="Agency One", country="ID")
     with open_node(home, environment={}) as node:
         add_people(node)
-    with TestClient(create_app(home), base_url="http://127.0.0.1") as client:
+    with TestClient(unhurried(home), base_url="http://127.0.0.1") as client:
         yield ConsoleBench(home, client)
+
+
+def unhurried(home: Path) -> Any:
+    """The application of a node whose people may ask for pages as quickly as a test does."""
+    with mock.patch.object(guard, "PAGES_AT_ONCE", 1_000_000):
+        return create_app(home)
 
 
 def add_people(node: Node) -> None:

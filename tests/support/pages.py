@@ -10,9 +10,8 @@ from pathlib import Path
 
 from litestar.testing import TestClient
 
-from support.console import ConsoleBench, add_people
+from support.console import ConsoleBench, add_people, unhurried
 from support.gate import Bench, Clock
-from titian.web.app import create_app
 
 HOUR = 3_600 * 1_000_000
 
@@ -28,7 +27,7 @@ def pages(home: Path, fill: Callable[[Bench], None] = lambda _: None) -> Iterato
             pass
     finally:
         bench.node.close()
-    with TestClient(create_app(home), base_url="http://127.0.0.1") as client:
+    with TestClient(unhurried(home), base_url="http://127.0.0.1") as client:
         made = ConsoleBench(home, client)
         made.sign_in("analyst-one")
         yield made

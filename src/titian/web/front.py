@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
+from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -26,6 +28,9 @@ _SECURITY: Final = (
 )
 _TLS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
 _SLOW: Final = 1.0
+_DRAINED: Final = 1 << 20
+"""Bytes of a refused body that are read before the answer goes, and for how many seconds at most."""
+_DRAINING: Final = 1.0
 
 REQUESTS: Final = Counter("titian_requests", "Requests answered.", ["method", "route", "status"])
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0)
@@ -45,6 +50,28 @@ def host_name(header: str) -> str:
         return name if not rest or (rest[0] == ":" and rest[1:].isdigit()) else ""
     name, colon, port = header.rpartition(":")
     return (name if colon and port.isdigit() else header).lower().rstrip(".")
+
+
+class _Body:
+    """The body of a request, and how far it was read."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._read = False
+
+    async def __call__(self) -> Any:
+        message = await self._receive()
+        self._read = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Read what is left, if it is little: where a connection is closed with something unread, the answer that was
+        sent can be lost to whoever is still writing."""
+        left = _DRAINED
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINING):
+                while not self._read and left > 0:
+                    left -= len((await self()).get("body", b""))
 
 
 class Front:
@@ -80,23 +107,27 @@ class Front:
         answered = 500
         extra = (*_SECURITY, _TLS_ONLY) if _is_secure(scope) else _SECURITY
 
+        request: Any = scope
+        body = None if request["method"] == "GET" else _Body(receive)
+
         async def send_ours(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = message["status"]
+                if answered >= 400 and body is not None:
+                    await body.drain()
                 given = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(one for one in extra if one[0] not in given)]
             await send(message)
 
         refusal = self._refusal(scope)
-        request: Any = scope
         if request["method"] == "OPTIONS":
             # The framework would answer it on every path, without a key.
             request["method"] = "TRACE"
         if refusal is not None:
             await _answer(send_ours, *refusal, api=str(request["path"]).startswith("/api/"))
         else:
-            await self._app(scope, receive, send_ours)
+            await self._app(scope, body or receive, send_ours)
         self._record(scope, answered, time.perf_counter() - begun)
 
     def _refusal(self, scope: Any) -> tuple[int, str] | None:

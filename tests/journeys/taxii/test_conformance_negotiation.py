@@ -148,6 +148,14 @@ def test_a_compressed_body_is_bounded_by_what_it_unpacks_to(writer: Taxii, colle
     assert ok(writer.objects(collection)) == {}
 
 
+def test_a_connection_goes_on_after_a_refusal(writer: Taxii, collection: Collection) -> None:
+    """What was not read of a refused body must not close the connection under who asks next."""
+    body = bytes(300_000)
+    for _ in range(40):
+        refused(writer.post(collection, body, Content_Encoding="gzip"), 400, 415)
+        assert ok(writer.objects(collection)) == {}
+
+
 def test_every_error_is_a_taxii_error(reader: Taxii, writer: Taxii, stranger: Taxii, collection: Collection) -> None:
     """Sections 3.1 and 3.6.1: the media type and the error resource, for each status (attack-
     workbench#36).

@@ -392,15 +392,16 @@ def test_a_body_that_takes_too_long_is_408(served: Served, monkeypatch: pytest.M
         return b""
 
     monkeypatch.setattr("litestar.Request.body", endless)
-    monkeypatch.setattr("titian.web.taxii.asyncio.timeout", lambda seconds: asyncio.Timeout(_soon(seconds)))
+    asked: list[float] = []
+
+    def soon(seconds: float) -> asyncio.Timeout:
+        asked.append(seconds)
+        return asyncio.Timeout(asyncio.get_running_loop().time() + 0.01)
+
+    monkeypatch.setattr("titian.web.taxii.asyncio.timeout", soon)
     path = served.path("/taxii2/api/collections/{collection_id:str}/objects")
     check_error(served.ask("POST", path, content=b"x", headers={"Content-Type": MEDIA_TYPE}), 408)
-
-
-def _soon(seconds: float) -> float:
-    """The end of a time that was set in the settings, at once."""
-    assert seconds == Settings().body_seconds
-    return asyncio.get_running_loop().time() + 0.01
+    assert asked[0] == Settings().body_seconds
 
 
 BODIES = [

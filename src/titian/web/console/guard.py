@@ -51,6 +51,9 @@ _SEEN: Final = SEEN_EVERY / 1_000_000
 _POLLED: Final = ("/jobs/", "/ledger-view/verify/")
 _POLLS: Final = ("/api/v1/live", "/api/v1/jobs/")
 """What pages ask for by themselves: in the first only what htmx asks for. Nobody need sit before them."""
+PAGES_PER_SECOND: Final = 20
+PAGES_AT_ONCE: Final = 200
+"""Pages that one person may ask for: far more than anybody reads."""
 _MOST: Final = 10_000
 FIELD: Final = "csrf"
 HEADER: Final = "x-csrf-token"
@@ -142,7 +145,7 @@ class Guard:
         self._node = node
         self._clock = clock
         self._key = hashlib.sha256(b"titian csrf" + node.record.secret).digest()
-        self._pages = Buckets(20, 200)
+        self._pages = Buckets(PAGES_PER_SECOND, PAGES_AT_ONCE)
         rate = node.settings.sign_ins_per_minute
         self._sign_ins = Buckets(rate / 60, rate)
         self._proxies = Proxies(node.settings.trusted_proxies)

@@ -9,6 +9,8 @@ import pytest
 from litestar._parsers import parse_url_encoded_form_data
 
 from support.console import PASSWORD, ConsoleBench, Page, console
+from titian.web.app import create_app
+from titian.web.console import guard
 
 pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
 
@@ -99,6 +101,18 @@ def test_language_and_zone_are_the_persons_choice(bench: ConsoleBench) -> None:
     bench.sign_in("analyst-one")
     bench.post("/manners", {"language": "en", "zone": "Asia/Jakarta", "next": "/"})
     assert 'value="Asia/Jakarta"' in bench.get("/").text
+
+
+def test_too_many_pages_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "PAGES_PER_SECOND", 0.001)
+    monkeypatch.setattr("support.console.unhurried", create_app)
+    monkeypatch.setattr(guard, "PAGES_AT_ONCE", 8)
+    with console(tmp_path / "node") as slow:
+        slow.sign_in("analyst-one")
+        answers = [slow.get("/help") for _ in range(9)]
+    assert answers[0].status_code == 200
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
 
 
 def test_too_many_attempts_wait(bench: ConsoleBench) -> None:
